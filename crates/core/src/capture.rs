@@ -1,0 +1,121 @@
+//! What a capture leaves behind: its pictures' descriptions, its verdict and the evidence for it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::face::Pose;
+use crate::guidance::{Challenge, Guidance, Reason};
+use crate::quality::QualityRecord;
+
+/// What a picture is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShotKind {
+    /// One of the liveness images.
+    Liveness,
+    /// The selfie.
+    Selfie,
+}
+
+/// How a capture ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// A live person was captured.
+    Live,
+    /// Nothing speaks of an attack, but the capture cannot be used; try again.
+    Retry,
+    /// A presentation attack was found.
+    Attack,
+    /// The time was used up.
+    TimedOut,
+}
+
+/// A picture that was taken and what is known of it. Holds no biometric data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShotRecord {
+    /// What it is for.
+    pub kind: ShotKind,
+    /// Counts the pictures of its kind from 0.
+    pub index: u32,
+    /// The frame's timestamp, in milliseconds.
+    pub t_ms: u64,
+    /// What the person was asked to show.
+    pub challenge: Option<Challenge>,
+    /// Where the head pointed.
+    pub pose: Pose,
+    /// 0 none to 1 a broad smile.
+    pub smile: f32,
+    /// The smaller eye's openness, 0 to 1.
+    pub eye_openness: f32,
+    /// Cosine similarity to the capture's first picture, -1 to 1.
+    pub similarity: Option<f32>,
+    /// The passive check's score, 0 (attack) to 1 (live).
+    pub pad_live: Option<f32>,
+    /// The quality components of the face.
+    pub quality: QualityRecord,
+}
+
+/// Guidance as it was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuidanceRecord {
+    /// When it was shown first, in milliseconds.
+    pub t_ms: u64,
+    /// What was shown.
+    pub guidance: Guidance,
+}
+
+/// A time when everything taken so far was thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// When, in milliseconds.
+    pub t_ms: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Frames that were pushed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameCounts {
+    /// Frames that were looked at.
+    pub seen: u64,
+    /// Frames that were skipped because an earlier one was still being looked at.
+    pub dropped: u64,
+}
+
+/// What the verdict rests on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Median of the passive check over all pictures, 0 (attack) to 1 (live).
+    pub pad_live_median: Option<f32>,
+    /// Lowest passive check over all pictures.
+    pub pad_live_min: Option<f32>,
+    /// Lowest similarity of any picture to the first.
+    pub similarity_min: Option<f32>,
+    /// Times when the sequence started again.
+    pub restarts: Vec<Restart>,
+}
+
+/// Everything about a capture but its pixels. Written beside the images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaptureRecord {
+    /// The engine that made it.
+    pub engine_version: String,
+    /// The policy's name.
+    pub policy: String,
+    /// The seed of everything random in the sequence.
+    pub seed: u64,
+    /// sha256 of each model file by the model's name, lower-case hex.
+    pub models: std::collections::BTreeMap<String, String>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why it did not end live.
+    pub reasons: Vec<Reason>,
+    /// What the verdict rests on.
+    pub evidence: Evidence,
+    /// The pictures.
+    pub shots: Vec<ShotRecord>,
+    /// The guidance as it was shown.
+    pub guidance: Vec<GuidanceRecord>,
+    /// The frames.
+    pub frames: FrameCounts,
+}

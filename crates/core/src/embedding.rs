@@ -1,0 +1,54 @@
+//! What a face's owner looks like, as a vector.
+
+/// A face embedding of unit length. It is biometric data: it is never printed, and has no serde
+/// form; who keeps one decides how.
+#[derive(Clone, PartialEq)]
+pub struct Embedding(Vec<f32>);
+
+impl Embedding {
+    /// An embedding from a model's output, brought to unit length. `None` when the vector is empty,
+    /// all zero or not finite.
+    #[must_use]
+    pub fn new(values: &[f32]) -> Option<Self> {
+        let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
+        (norm.is_finite() && norm > f32::EPSILON)
+            .then(|| Self(values.iter().map(|v| v / norm).collect()))
+    }
+
+    /// The values, of unit length.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.0
+    }
+
+    /// Cosine similarity, -1 to 1; the same person is near 1. Embeddings of different lengths come
+    /// from different models and compare as -1.
+    #[must_use]
+    pub fn similarity(&self, other: &Self) -> f32 {
+        if self.0.len() != other.0.len() {
+            return -1.0;
+        }
+        self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum::<f32>().clamp(-1.0, 1.0)
+    }
+}
+
+impl std::fmt::Debug for Embedding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Embedding(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_without_direction_or_of_other_models_never_match() {
+        assert!(Embedding::new(&[]).is_none());
+        assert!(Embedding::new(&[0.0; 4]).is_none());
+        assert!(Embedding::new(&[f32::NAN, 1.0]).is_none());
+        let short = Embedding::new(&[3.0, 4.0]).unwrap();
+        assert!((short.similarity(&short) - 1.0).abs() < 1e-6);
+        assert_eq!(short.similarity(&Embedding::new(&[1.0]).unwrap()), -1.0);
+    }
+}

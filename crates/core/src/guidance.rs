@@ -1,0 +1,127 @@
+//! The closed lists of what the engine says: guidance for the person, reasons for whoever reads
+//! the verdict. Codes are stable; translate by them.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! coded {
+    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $code:literal, $text:literal;)+ }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$inner])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The stable code, for translation and for machines.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// One line of English.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.text())
+            }
+        }
+    };
+}
+
+coded! {
+    /// The one thing for the person to do now.
+    Guidance {
+        /// No face is seen.
+        FindFace = "find_face", "Put your face in the frame";
+        /// More than one face is seen.
+        OnlyOneFace = "only_one_face", "Only one face, please";
+        /// The face is cut off at the edge of the picture.
+        WholeFace = "whole_face", "Show your whole face";
+        /// The face is too small.
+        MoveCloser = "move_closer", "Move closer";
+        /// The face is too large.
+        MoveBack = "move_back", "Move back a little";
+        /// The face is away from the middle of the viewfinder.
+        CentreFace = "centre_face", "Centre your face";
+        /// The head is turned away.
+        LookStraight = "look_straight", "Look straight ahead";
+        /// An eye is closed.
+        OpenEyes = "open_eyes", "Open your eyes";
+        /// The face is too dark.
+        MoreLight = "more_light", "Find more light";
+        /// The face is too bright.
+        LessLight = "less_light", "Too bright: turn away from the light";
+        /// The face moves or is out of focus.
+        HoldStill = "hold_still", "Hold still";
+        /// The face must be relaxed for the first picture.
+        RelaxFace = "relax_face", "Relax your face";
+        /// The smile challenge.
+        Smile = "smile", "Smile";
+        /// The head has not moved at all since the last picture.
+        MoveSlightly = "move_slightly", "Move your head a little";
+        /// Everything is right, pictures are being taken.
+        Capturing = "capturing", "Capturing";
+        /// The capture has ended.
+        Done = "done", "Done";
+    }
+}
+
+coded! {
+    /// Why a capture started again or ended without a live verdict.
+    Reason {
+        /// No valid face for longer than the policy allows.
+        FaceLost = "face_lost", "No usable face was seen for too long";
+        /// The face that came back is another person's.
+        PersonChanged = "person_changed", "The face changed to another person's";
+        /// More than one face stayed in the picture.
+        MultipleFaces = "multiple_faces", "More than one face was in the picture";
+        /// The same picture came again and again.
+        FrozenFrames = "frozen_frames", "The camera's picture stood still";
+        /// The frames ended before the sequence did.
+        FramesEnded = "frames_ended", "The frames ended before the capture was complete";
+        /// The time for the whole capture was used up.
+        TimeUsedUp = "time_used_up", "The capture took longer than allowed";
+        /// The face was never as the gates ask; the last guidance says which.
+        GuidanceNotFollowed = "guidance_not_followed", "The last guidance was not followed";
+        /// The passive check doubts that the face is live.
+        PresentationDoubtful = "presentation_doubtful", "The passive check doubts that a live face was shown";
+        /// The passive check takes the face for a print or a screen.
+        PresentationAttack = "presentation_attack", "The passive check takes the face for a print or a screen";
+        /// The app ended the capture.
+        Cancelled = "cancelled", "The capture was cancelled";
+    }
+}
+
+coded! {
+    /// What the person was asked to show for a picture.
+    Challenge {
+        /// A smile.
+        Smile = "smile", "Smile";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_the_serialised_names_and_unique() {
+        let mut seen = std::collections::HashSet::new();
+        for guidance in Guidance::ALL {
+            assert!(seen.insert(guidance.code()));
+            let serialised = toml::Value::try_from(guidance).unwrap();
+            assert_eq!(serialised.as_str(), Some(guidance.code()));
+        }
+        for reason in Reason::ALL {
+            let serialised = toml::Value::try_from(reason).unwrap();
+            assert_eq!(serialised.as_str(), Some(reason.code()));
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Every threshold of the engine, with its unit, its default and where that comes from.
+//!
+//! A policy can be read from TOML; what the file leaves out keeps its default, a name that does
+//! not exist is an error.
+//!
+//! ```
+//! use liveface_core::Policy;
+//! let policy = Policy::from_toml("name = \"kiosk\"\n[timing]\ntimeout_ms = 60000\n")?;
+//! assert_eq!(policy.timing.timeout_ms, 60_000);
+//! assert_eq!(policy.sequence.liveness_images, 7);
+//! # Ok::<(), liveface_core::PolicyError>(())
+//! ```
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a policy was refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Not TOML, or a name or type that a policy does not have.
+    #[error("the policy cannot be read: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// A value that cannot work.
+    #[error("the policy's `{name}` is {value}; it must be {rule}")]
+    Value {
+        /// Section and name.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What is allowed.
+        rule: &'static str,
+    },
+    /// No preset of that name.
+    #[error("there is no preset `{0}`; the presets are: smart-selfie")]
+    Preset(String),
+}
+
+macro_rules! section {
+    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $field:ident: $type:ty = $default:expr;)+ }) => {
+        $(#[$outer])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name { $($(#[$inner])* pub $field: $type,)+ }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+    };
+}
+
+section! {
+    /// All thresholds. The default is the `smart-selfie` preset.
+    Policy {
+        /// The name that evidence records.
+        name: String = "smart-selfie".to_owned();
+        /// Finding and following faces.
+        tracking: Tracking = Tracking::default();
+        /// Where the face must be.
+        viewfinder: Viewfinder = Viewfinder::default();
+        /// How the head must be held.
+        pose: PoseLimits = PoseLimits::default();
+        /// What the face must show.
+        expression: ExpressionLimits = ExpressionLimits::default();
+        /// How good the picture must be.
+        quality: QualityLimits = QualityLimits::default();
+        /// How many pictures of what.
+        sequence: SequenceLimits = SequenceLimits::default();
+        /// How long things may take.
+        timing: Timing = Timing::default();
+        /// Whether the face is live.
+        presentation: Presentation = Presentation::default();
+        /// Whether two faces are one person's.
+        identity: Identity = Identity::default();
+        /// How pictures are stored.
+        encoding: Encoding = Encoding::default();
+    }
+}
+
+section! {
+    /// Finding and following faces.
+    Tracking {
+        /// Least confidence of a detection, 0 to 1. Source: MediaPipe face detection, 0.5.
+        min_detection_score: f32 = 0.5;
+        /// Detections that overlap more than this are one face (intersection over union). Source: MediaPipe, 0.3.
+        detection_overlap: f32 = 0.3;
+        /// A track is lost below this presence, 0 to 1. Source: MediaPipe face mesh, 0.5.
+        min_presence: f32 = 0.5;
+        /// While tracking, the detector looks for a second face every so many frames. Own choice: 0.5 s at 15 frames a second.
+        redetect_every_frames: u32 = 8;
+        /// A second face smaller than this share of the tracked face's area is a bystander and ignored. Source: Smile ID's enhanced capture ignores faces below 3 % of the frame, about a tenth of the subject's.
+        bystander_area: f32 = 0.1;
+    }
+}
+
+section! {
+    /// Where the face must be: judged in the centred 3:4 portrait crop of a landscape frame, or the whole of a portrait one.
+    Viewfinder {
+        /// Width over height of the viewfinder in a landscape frame. Source: the 480x640 selfie of Smile ID's SDKs.
+        aspect: f32 = 0.75;
+        /// Least area of the face's box over the viewfinder's. Source: Smile ID enhanced capture, 0.10.
+        min_face_area: f32 = 0.10;
+        /// Largest area of the face's box over the viewfinder's. Source: Smile ID, 0.30.
+        max_face_area: f32 = 0.30;
+        /// Farthest that the face's middle may be from the viewfinder's, as a share of the viewfinder's width and height. Source: Smile ID's web capture, 15 % tolerance; a little more because the oval may be held low.
+        max_offset: f32 = 0.20;
+        /// Least distance of the face's box from the edge of the picture, as a share of the face's height. Own choice: hair and chin stay visible.
+        min_margin: f32 = 0.05;
+    }
+}
+
+section! {
+    /// How the head must be held for a picture that asks for no turn. Angles are absolute degrees.
+    PoseLimits {
+        /// Source: Smile ID enhanced selfie, 15.
+        max_yaw_degrees: f32 = 15.0;
+        /// Source: Smile ID enhanced selfie, 30 ; tightened because the mesh's own neutral pitch is -3 to -14.
+        max_pitch_degrees: f32 = 22.0;
+        /// Source: Smile ID enhanced selfie, 30; tightened to keep the face upright in the 320 px images.
+        max_roll_degrees: f32 = 20.0;
+        /// Fastest move of the face's middle, in face widths a second, while a picture is taken. Own choice: half a face width a second blurs by 1 % of the face at 1/50 s.
+        max_speed: f32 = 0.8;
+    }
+}
+
+section! {
+    /// What the face must show.
+    ExpressionLimits {
+        /// Least openness of each eye, 0 to 1. Source: Smile ID enhanced capture, 0.3.
+        min_eye_openness: f32 = 0.3;
+        /// A smile is at least this, 0 to 1. Source: Smile ID's smile probability, 0.8.
+        min_smile: f32 = 0.8;
+        /// A relaxed face smiles at most this, 0 to 1. Own choice: clearly below `min_smile`.
+        max_neutral_smile: f32 = 0.5;
+    }
+}
+
+section! {
+    /// How good the picture must be.
+    QualityLimits {
+        /// Least mean luminance of the face, 0 to 1 in linear light. Source: Smile ID, 50 of 255 in gamma luma = 0.032.
+        min_luminance: f32 = 0.032;
+        /// Largest mean luminance of the face, 0 to 1 in linear light. Source: Smile ID iOS, 200 of 255 in gamma luma = 0.578.
+        max_luminance: f32 = 0.578;
+        /// Largest share of nearly white face pixels, 0 to 1. Own choice.
+        max_over_exposed: f32 = 0.25;
+        /// Least sharpness (variance of the Laplacian of the face at its standard size). Source: measured, see the measure.
+        min_sharpness: f32 = 20.0;
+    }
+}
+
+section! {
+    /// How many pictures of what.
+    SequenceLimits {
+        /// Liveness images before the selfie. Source: Smile ID, 7.
+        liveness_images: u32 = 7;
+        /// The first so many must show a relaxed face, so that a smile is a change. Source: Smile ID's web capture, the first fifth.
+        neutral_images: u32 = 1;
+        /// Liveness images from this index on need a smile. Source: Smile ID, more than 3 of 7.
+        smile_from: u32 = 3;
+        /// Least change of any head angle between two pictures, degrees. Source: Smile ID Android, 0.75.
+        min_motion_degrees: f32 = 0.75;
+        /// So many equal observations in a row are a frozen camera. Own choice: sensor noise never repeats.
+        frozen_frames: u32 = 5;
+    }
+}
+
+section! {
+    /// How long things may take, in milliseconds of frame time.
+    Timing {
+        /// Least time between two pictures. Source: Smile ID, 350.
+        min_gap_ms: u64 = 350;
+        /// The face must be right for so long before the first picture. Own choice.
+        hold_ms: u64 = 400;
+        /// Without a usable face for so long, everything taken is thrown away. Source: Smile ID, 3000.
+        face_lost_ms: u64 = 3_000;
+        /// Guidance stays at least this long. Source: Smile ID, 250.
+        guidance_debounce_ms: u64 = 250;
+        /// Without head motion for so long, the person is asked to move. Own choice.
+        motion_hint_ms: u64 = 1_500;
+        /// The whole capture. Source: Smile ID, 120 s.
+        timeout_ms: u64 = 120_000;
+    }
+}
+
+section! {
+    /// Whether the face is live.
+    Presentation {
+        /// A median passive score below this makes the verdict "retry", 0 to 1. Source: the model's own threshold.
+        retry_below: f32 = 0.5;
+        /// A median passive score below this makes the verdict "attack", 0 to 1. Own choice: the net alone must not decide a close case.
+        attack_below: f32 = 0.1;
+    }
+}
+
+section! {
+    /// Whether two faces are one person's. Cosine similarity of embeddings.
+    Identity {
+        /// Two pictures of one capture are one person's from here on. Own choice, see the embedding's card.
+        same_capture_similarity: f32 = 0.5;
+        /// Two captures are one person's from here on. Own choice, see the embedding's card.
+        match_similarity: f32 = 0.55;
+    }
+}
+
+section! {
+    /// How pictures are stored.
+    Encoding {
+        /// Longest side of a liveness image, pixels. Source: Smile ID, 320.
+        liveness_side: u32 = 320;
+        /// Longest side of the selfie, pixels. Source: Smile ID, 640.
+        selfie_side: u32 = 640;
+        /// JPEG quality, 1 to 100. Source: Smile ID, 80; raised because the server sees nothing else.
+        jpeg_quality: u8 = 90;
+    }
+}
+
+impl Policy {
+    /// The preset of that name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn preset(name: &str) -> Result<Self, PolicyError> {
+        match name {
+            "smart-selfie" => Ok(Self::default()),
+            other => Err(PolicyError::Preset(other.to_owned())),
+        }
+    }
+
+    /// Reads a policy from TOML and checks it.
+    ///
+    /// # Errors
+    /// When the text is no policy, or a value cannot work.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text)?;
+        policy.check()?;
+        Ok(policy)
+    }
+
+    /// Checks that every value can work.
+    ///
+    /// # Errors
+    /// Names the first value that cannot.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let share = |name, value: f32| {
+            let rule = "between 0 and 1";
+            (0.0..=1.0).contains(&value).then_some(()).ok_or_else(|| PolicyError::Value {
+                name,
+                value: value.to_string(),
+                rule,
+            })
+        };
+        let rule = |name, value: String, holds: bool, rule| {
+            holds.then_some(()).ok_or(PolicyError::Value { name, value, rule })
+        };
+        share("tracking.min_detection_score", self.tracking.min_detection_score)?;
+        share("tracking.detection_overlap", self.tracking.detection_overlap)?;
+        share("tracking.min_presence", self.tracking.min_presence)?;
+        share("tracking.bystander_area", self.tracking.bystander_area)?;
+        share("viewfinder.min_face_area", self.viewfinder.min_face_area)?;
+        share("viewfinder.max_face_area", self.viewfinder.max_face_area)?;
+        share("viewfinder.max_offset", self.viewfinder.max_offset)?;
+        share("expression.min_eye_openness", self.expression.min_eye_openness)?;
+        share("expression.min_smile", self.expression.min_smile)?;
+        share("expression.max_neutral_smile", self.expression.max_neutral_smile)?;
+        share("quality.min_luminance", self.quality.min_luminance)?;
+        share("quality.max_luminance", self.quality.max_luminance)?;
+        share("quality.max_over_exposed", self.quality.max_over_exposed)?;
+        share("presentation.retry_below", self.presentation.retry_below)?;
+        share("presentation.attack_below", self.presentation.attack_below)?;
+        share("identity.same_capture_similarity", self.identity.same_capture_similarity)?;
+        share("identity.match_similarity", self.identity.match_similarity)?;
+        for (name, value) in [
+            ("viewfinder.aspect", self.viewfinder.aspect),
+            ("viewfinder.min_margin", self.viewfinder.min_margin + 1.0),
+            ("pose.max_yaw_degrees", self.pose.max_yaw_degrees),
+            ("pose.max_pitch_degrees", self.pose.max_pitch_degrees),
+            ("pose.max_roll_degrees", self.pose.max_roll_degrees),
+            ("pose.max_speed", self.pose.max_speed),
+            ("quality.min_sharpness", self.quality.min_sharpness + 1.0),
+            ("sequence.min_motion_degrees", self.sequence.min_motion_degrees + 1.0),
+        ] {
+            rule(name, value.to_string(), value.is_finite() && value > 0.0, "a positive number")?;
+        }
+        let viewfinder = &self.viewfinder;
+        rule(
+            "viewfinder.max_face_area",
+            viewfinder.max_face_area.to_string(),
+            viewfinder.max_face_area > viewfinder.min_face_area,
+            "more than viewfinder.min_face_area",
+        )?;
+        rule(
+            "quality.max_luminance",
+            self.quality.max_luminance.to_string(),
+            self.quality.max_luminance > self.quality.min_luminance,
+            "more than quality.min_luminance",
+        )?;
+        rule(
+            "sequence.liveness_images",
+            self.sequence.liveness_images.to_string(),
+            (1..=64).contains(&self.sequence.liveness_images),
+            "1 to 64",
+        )?;
+        rule(
+            "sequence.neutral_images",
+            self.sequence.neutral_images.to_string(),
+            self.sequence.neutral_images <= self.sequence.smile_from,
+            "at most sequence.smile_from",
+        )?;
+        rule(
+            "sequence.frozen_frames",
+            self.sequence.frozen_frames.to_string(),
+            self.sequence.frozen_frames >= 2,
+            "at least 2",
+        )?;
+        rule(
+            "tracking.redetect_every_frames",
+            self.tracking.redetect_every_frames.to_string(),
+            self.tracking.redetect_every_frames >= 1,
+            "at least 1",
+        )?;
+        rule(
+            "timing.timeout_ms",
+            self.timing.timeout_ms.to_string(),
+            self.timing.timeout_ms > 0,
+            "more than 0",
+        )?;
+        rule(
+            "encoding.jpeg_quality",
+            self.encoding.jpeg_quality.to_string(),
+            (1..=100).contains(&self.encoding.jpeg_quality),
+            "1 to 100",
+        )?;
+        for (name, side) in [
+            ("encoding.liveness_side", self.encoding.liveness_side),
+            ("encoding.selfie_side", self.encoding.selfie_side),
+        ] {
+            rule(name, side.to_string(), (64..=4096).contains(&side), "64 to 4096")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_works_and_survives_toml() {
+        let policy = Policy::default();
+        policy.check().unwrap();
+        let text = toml::to_string(&policy).unwrap();
+        assert_eq!(Policy::from_toml(&text).unwrap(), policy);
+        assert_eq!(Policy::preset("smart-selfie").unwrap(), policy);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |text| Policy::from_toml(text).unwrap_err().to_string();
+        assert!(message("[timing]\ntimeout = 3").contains("timeout"));
+        assert!(message("[expression]\nmin_smile = 80.0").contains("expression.min_smile"));
+        assert!(message("[sequence]\nliveness_images = 0").contains("1 to 64"));
+        assert!(Policy::preset("other").unwrap_err().to_string().contains("smart-selfie"));
+    }
+}
