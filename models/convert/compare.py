@@ -20,7 +20,7 @@ def smooth_image(height: int, width: int) -> np.ndarray:
     x, y = (x + 0.5) / width, (y + 0.5) / height
 
     def spot(cx: float, cy: float, rx: float, ry: float) -> np.ndarray:
-        return np.exp(-(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2) ** 2)[..., None]
+        return np.exp(-((((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2) ** 2))[..., None]
 
     image = 70 + 60 * y[..., None] * np.array([1.0, 1.1, 1.3])
     layers = [

@@ -23,7 +23,7 @@ def sha256(data: bytes) -> str:
 def check(what: str, data: bytes, expected: str) -> None:
     found = sha256(data)
     if found != expected:
-        raise DigestMismatch(f"{what}: sha256 is {found}, pinned is {expected}. Delete it and run again.")
+        raise DigestMismatch(f"{what}: sha256 is {found}, pinned is {expected}; this is not the file that was converted")
 
 
 def pip_download(source: dict, folder: Path) -> None:

@@ -1,1 +1,61 @@
-//! x
+//! Captured images under a tag: how they are encoded, kept on disk and packed for upload.
+//!
+//! A [`Capture`] is what a session leaves behind: the pictures and the record of how they were
+//! taken. [`Store`] keeps captures under a [`Tag`], one directory for each tag, so that a process
+//! that is killed at any moment leaves the old capture or the new one and nothing between.
+//! [`upload_zip()`] packs a capture for a server, [`read_upload_zip`] reads such a zip from a
+//! stranger.
+//!
+//! ```
+//! use liveface_bundle::{Capture, Store, Tag, encode};
+//! use liveface_core::{CaptureRecord, Frame, ShotKind, Timestamp, Verdict};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! let pixels = vec![127; 64 * 48 * 3];
+//! let frame = Frame::rgb(64, 48, &pixels, Timestamp::from_millis(1500))?;
+//! let selfie = encode(&frame, ShotKind::Selfie, 0, 640, 90)?;
+//! let record = CaptureRecord {
+//!     engine_version: "0.1.0".into(),
+//!     policy: "smart-selfie".into(),
+//!     seed: 1,
+//!     models: Default::default(),
+//!     verdict: Verdict::Live,
+//!     reasons: vec![],
+//!     evidence: Default::default(),
+//!     shots: vec![],
+//!     guidance: vec![],
+//!     frames: Default::default(),
+//! };
+//! let store = Store::open(directory.path().join("captures"))?;
+//! let tag = Tag::generate()?;
+//! store.save(&tag, &Capture { images: vec![selfie], record })?;
+//! assert_eq!(store.load(&tag)?.images[0].file_name(), "si_selfie_1500.jpg");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod capture;
+mod disk;
+mod encode;
+mod error;
+mod info;
+mod job;
+mod manifest;
+mod store;
+mod submission;
+mod tag;
+mod upload_zip;
+mod zip_reader;
+
+pub use capture::{Capture, CapturedImage};
+pub use encode::encode;
+pub use error::BundleError;
+pub use info::{
+    ApiVersion, ImageEntry, Info, InfoRequest, MiscInformation, PackageInformation, PartnerParams,
+    UserData, image_type,
+};
+pub use job::{JobStage, JobState};
+pub use store::{Store, TagState, TagSummary};
+pub use submission::Submission;
+pub use tag::Tag;
+pub use upload_zip::upload_zip;
+pub use zip_reader::{UploadImage, UploadZip, ZipLimits, read_upload_zip};

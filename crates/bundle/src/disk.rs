@@ -1,0 +1,204 @@
+//! Durable file operations: private to the user, and written through to the disk before the next
+//! step relies on them.
+//!
+//! In this crate's tests every operation counts as a step, and [`crash::after`] makes the thread
+//! fail from a chosen step on, as if the process had been killed there.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::error::BundleError;
+use crate::tag::hex;
+
+/// Makes the directory `path` and the missing ones above it, for this user only.
+pub(crate) fn create_directories(path: &Path) -> Result<(), BundleError> {
+    step(path)?;
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(BundleError::io("create the directory", path))
+}
+
+/// Writes the new file `path` and waits until it is on the disk.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), BundleError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    private(&mut options);
+    step(path)?;
+    let mut file = options.open(path).map_err(BundleError::io("create", path))?;
+    // A killed process may leave any part of the file behind.
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first).map_err(BundleError::io("write", path))?;
+    step(path)?;
+    file.write_all(rest).map_err(BundleError::io("write", path))?;
+    file.sync_all().map_err(BundleError::io("write to the disk", path))
+}
+
+/// Puts `bytes` in the place of the file `path` at once: readers see the old content or the new.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), BundleError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}{TEMPORARY}", random_name()?));
+    let temporary = Path::new(&temporary);
+    let written = write_new(temporary, bytes).and_then(|()| rename(temporary, path));
+    if written.is_err() {
+        // What cannot be removed now is removed by the next save or clear.
+        let _ = remove_tree(temporary);
+    }
+    written
+}
+
+/// What the names of files that are still being written end with.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// Renames `from` to `to`, replacing a file there, and writes the directory to the disk. Both are
+/// in one directory.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), BundleError> {
+    step(to)?;
+    fs::rename(from, to).map_err(BundleError::io("put in place", to))?;
+    to.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Writes the entries of the directory `path` to the disk.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), BundleError> {
+    step(path)?;
+    // Only Unix lets a directory be opened and written through.
+    #[cfg(unix)]
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(BundleError::io("write to the disk", path))?;
+    Ok(())
+}
+
+/// Removes a file, or a directory with all that is in it. Nothing there is no error.
+pub(crate) fn remove_tree(path: &Path) -> Result<(), BundleError> {
+    #[cfg(test)]
+    crash::halfway_through_removing(path);
+    step(path)?;
+    let removed = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(BundleError::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How a lock is shared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// With other readers.
+    Shared,
+    /// With nobody.
+    Exclusive,
+}
+
+/// Waits for the lock of the file `path`. It lasts until the file is dropped or the process ends,
+/// however it ends.
+pub(crate) fn lock(path: &Path, sharing: Sharing) -> Result<File, BundleError> {
+    let file = lock_file(path)?;
+    loop {
+        let locked = match sharing {
+            Sharing::Shared => file.lock_shared(),
+            Sharing::Exclusive => file.lock(),
+        };
+        match locked {
+            Ok(()) => return Ok(file),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(BundleError::io("lock", path)(error)),
+        }
+    }
+}
+
+/// As [`lock`], exclusive and without waiting: `None` when somebody else has it.
+pub(crate) fn try_lock(path: &Path) -> Result<Option<File>, BundleError> {
+    let file = lock_file(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(BundleError::io("lock", path)(error)),
+    }
+}
+
+fn lock_file(path: &Path) -> Result<File, BundleError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    private(&mut options);
+    options.open(path).map_err(BundleError::io("open", path))
+}
+
+/// 16 random hexadecimal digits.
+pub(crate) fn random_name() -> Result<String, BundleError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(BundleError::Random)?;
+    Ok(hex(&random))
+}
+
+fn private(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+#[cfg(not(test))]
+fn step(_: &Path) -> Result<(), BundleError> {
+    Ok(())
+}
+
+#[cfg(test)]
+fn step(path: &Path) -> Result<(), BundleError> {
+    crash::step().map_err(BundleError::io("go on (simulated crash) at", path))
+}
+
+/// A simulated crash: from some step on, this thread's file operations do nothing but fail.
+#[cfg(test)]
+pub(crate) mod crash {
+    use std::cell::Cell;
+    use std::path::Path;
+
+    thread_local! {
+        static STEPS_LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// Runs `work`, crashing after `steps` steps.
+    pub(crate) fn after<T>(steps: u32, work: impl FnOnce() -> T) -> T {
+        STEPS_LEFT.set(Some(steps));
+        let result = work();
+        STEPS_LEFT.set(None);
+        result
+    }
+
+    pub(super) fn step() -> std::io::Result<()> {
+        match STEPS_LEFT.get() {
+            Some(0) => Err(std::io::Error::other("simulated crash")),
+            left => {
+                STEPS_LEFT.set(left.map(|left| left - 1));
+                Ok(())
+            }
+        }
+    }
+
+    /// When the removal of `path` is the last step before the crash, a part of it is removed.
+    pub(super) fn halfway_through_removing(path: &Path) {
+        if STEPS_LEFT.get() != Some(1) {
+            return;
+        }
+        STEPS_LEFT.set(Some(0));
+        let mut directory = path.to_owned();
+        while let Some(entry) = std::fs::read_dir(&directory).ok().and_then(|mut d| d.next()) {
+            let inner = entry.unwrap().path();
+            if inner.is_dir() {
+                directory = inner;
+            } else {
+                std::fs::remove_file(inner).unwrap();
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Everything that can go wrong with captures, the store and upload zips.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::tag::Tag;
+
+/// Why a bundle operation failed. No message holds pixels, user ids or keys.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// A tag that cannot be used.
+    #[error("this cannot be a tag: {rule}")]
+    Tag {
+        /// What is asked of a tag.
+        rule: &'static str,
+    },
+    /// A size or quality that pictures cannot be encoded with.
+    #[error("pictures cannot be encoded with {name} {value}; it must be {rule}")]
+    Encoding {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: u32,
+        /// What is allowed.
+        rule: &'static str,
+    },
+    /// The JPEG encoder failed.
+    #[error("a {width}x{height} picture could not be encoded as JPEG: {source}")]
+    Jpeg {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// What the encoder said.
+        source: image::ImageError,
+    },
+    /// A file operation failed.
+    #[error("could not {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store has no capture under this tag.
+    #[error("there is no capture under the tag `{tag}`")]
+    NoSuchTag {
+        /// The tag.
+        tag: Tag,
+    },
+    /// A file of the store is not what was written.
+    #[error(
+        "{} is damaged: {what}; the capture cannot be used, clear its tag (or remove its directory) and capture again",
+        path.display()
+    )]
+    Damaged {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Two images of a capture have one file name.
+    #[error(
+        "two images are both called {name}; images of one kind need timestamps that differ by a millisecond"
+    )]
+    SameName {
+        /// The file name.
+        name: String,
+    },
+    /// Another process or thread is submitting the tag's capture.
+    #[error("the capture under the tag `{tag}` is being submitted elsewhere; wait for that to end")]
+    Busy {
+        /// The tag.
+        tag: Tag,
+    },
+    /// The capture was replaced or cleared while its job was under way.
+    #[error(
+        "the capture under the tag `{tag}` was replaced or cleared meanwhile; this job's progress is not recorded"
+    )]
+    Replaced {
+        /// The tag.
+        tag: Tag,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes: {0}")]
+    Random(getrandom::Error),
+    /// Something could not be written as JSON.
+    #[error("could not write {what} as JSON: {source}")]
+    Json {
+        /// What was to be written.
+        what: &'static str,
+        /// What the writer said.
+        source: serde_json::Error,
+    },
+    /// The info names other images than the capture has.
+    #[error(
+        "info.json names other images than the capture holds; make the info from the same capture"
+    )]
+    InfoMismatch,
+    /// The zip could not be written.
+    #[error("the upload zip could not be written: {0}")]
+    ZipWrite(zip::result::ZipError),
+    /// A zip that was received cannot be used.
+    #[error("the upload zip is refused: {0}")]
+    ZipRefused(String),
+}
+
+impl BundleError {
+    /// Turns a system error into [`BundleError::Io`].
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn damaged(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self::Damaged { path: path.into(), what: what.into() }
+    }
+}

@@ -1,0 +1,177 @@
+//! The two files that say what a tag holds: the pointer to the current generation, and the
+//! generation's manifest with size and sha256 of every image.
+
+use liveface_core::{CaptureRecord, ShotKind};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::capture::{Capture, CapturedImage, file_name};
+use crate::error::BundleError;
+use crate::tag::{Tag, hex};
+
+/// The layout that this version writes and reads.
+const FORMAT: u32 = 1;
+
+/// Names the generation that counts. Replacing this file is what makes a save happen.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pointer {
+    format: u32,
+    pub(crate) tag: Tag,
+    pub(crate) generation: String,
+    manifest_sha256: String,
+}
+
+impl Pointer {
+    /// The pointer to `generation`, whose manifest is `manifest`.
+    pub(crate) fn new(tag: &Tag, generation: &str, manifest: &[u8]) -> Self {
+        Self {
+            format: FORMAT,
+            tag: tag.clone(),
+            generation: generation.to_owned(),
+            manifest_sha256: sha256(manifest),
+        }
+    }
+
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
+        to_json("the pointer to a capture", self)
+    }
+
+    /// Reads a pointer; the error says what is wrong with it.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let pointer: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        check_format(pointer.format)?;
+        let digits = pointer.generation.strip_prefix(GENERATION_PREFIX).unwrap_or_default();
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err("it does not name a generation".to_owned());
+        }
+        Ok(pointer)
+    }
+}
+
+/// What the names of generations begin with.
+pub(crate) const GENERATION_PREFIX: &str = "gen-";
+
+/// Everything about one generation but the images' bytes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manifest {
+    format: u32,
+    /// When it was saved, in UTC.
+    pub(crate) created: String,
+    images: Vec<ImageRecord>,
+    pub(crate) record: CaptureRecord,
+}
+
+/// An image as the manifest has it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImageRecord {
+    file: String,
+    kind: ShotKind,
+    index: u32,
+    t_ms: u64,
+    width: u32,
+    height: u32,
+    bytes: u64,
+    sha256: String,
+}
+
+impl Manifest {
+    pub(crate) fn new(capture: &Capture, created: String) -> Self {
+        let images = capture.images.iter().map(|image| ImageRecord {
+            file: image.file_name(),
+            kind: image.kind,
+            index: image.index,
+            t_ms: image.t_ms,
+            width: image.width,
+            height: image.height,
+            bytes: image.jpeg.len() as u64,
+            sha256: sha256(&image.jpeg),
+        });
+        Self {
+            format: FORMAT,
+            created,
+            images: images.collect(),
+            record: capture.record.clone(),
+        }
+    }
+
+    /// The manifest as JSON that can be read back: a record with a number that JSON has no form
+    /// for is refused here, before anything is replaced.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
+        let what = "the capture's record";
+        let bytes = to_json(what, self)?;
+        serde_json::from_slice::<Self>(&bytes)
+            .map_err(|source| BundleError::Json { what, source })?;
+        Ok(bytes)
+    }
+
+    /// Reads a manifest that `pointer` names; the error says what is wrong with it.
+    pub(crate) fn parse(bytes: &[u8], pointer: &Pointer) -> Result<Self, String> {
+        if sha256(bytes) != pointer.manifest_sha256 {
+            return Err("its sha256 is not the recorded one".to_owned());
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        check_format(manifest.format)?;
+        if manifest.images.iter().any(|image| image.file != file_name(image.kind, image.t_ms)) {
+            return Err("it names an image that no capture has".to_owned());
+        }
+        Ok(manifest)
+    }
+
+    /// Number of images.
+    pub(crate) fn image_count(&self) -> usize {
+        self.images.len()
+    }
+
+    /// The file names in upload order.
+    pub(crate) fn files(&self) -> Vec<&str> {
+        let mut images: Vec<_> = self.images.iter().collect();
+        images.sort_by_key(|i| (crate::capture::upload_rank(i.kind), i.index, i.t_ms));
+        images.into_iter().map(|image| image.file.as_str()).collect()
+    }
+
+    /// The capture, its images' bytes found by `read`, which is given file name and size.
+    pub(crate) fn into_capture(
+        self,
+        read: impl Fn(&str, u64) -> Result<Vec<u8>, BundleError>,
+        damaged: impl Fn(&str, &str) -> BundleError,
+    ) -> Result<Capture, BundleError> {
+        let mut images = Vec::with_capacity(self.images.len());
+        for image in self.images {
+            let jpeg = read(&image.file, image.bytes)?;
+            if jpeg.len() as u64 != image.bytes || sha256(&jpeg) != image.sha256 {
+                let what = "its size or sha256 is not the recorded one";
+                return Err(damaged(&image.file, what));
+            }
+            images.push(CapturedImage {
+                kind: image.kind,
+                index: image.index,
+                t_ms: image.t_ms,
+                width: image.width,
+                height: image.height,
+                jpeg,
+            });
+        }
+        Ok(Capture { images, record: self.record })
+    }
+}
+
+pub(crate) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, BundleError> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|source| BundleError::Json { what, source })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn check_format(format: u32) -> Result<(), String> {
+    if format == FORMAT {
+        return Ok(());
+    }
+    Err(format!("it has format {format}, this version reads format {FORMAT}"))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}

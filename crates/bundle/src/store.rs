@@ -1,0 +1,422 @@
+//! The store: captures on disk, each under its tag.
+//!
+//! ```text
+//! STORE/
+//!   .lock                      writers hold it alone, readers together
+//!   tag-<name>-<hash>/         one tag
+//!     current.json             names the generation that counts
+//!     gen-<random>/            one saved capture
+//!       manifest.json          record, and size and sha256 of every image
+//!       si_selfie_<t>.jpg  si_liveness_<t>.jpg ...
+//!       job.json  job.lock     how far its job has come, who is at it
+//! ```
+//!
+//! A save writes a whole new generation through to the disk and then replaces `current.json` in
+//! one step; a clear renames the tag's directory away in one step. So whatever a crash leaves
+//! behind is not pointed to: readers do not see it, and the next save or clear removes it. The
+//! system drops a dead process's lock.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use liveface_core::Verdict;
+
+use crate::capture::Capture;
+use crate::disk::{self, Sharing};
+use crate::error::BundleError;
+use crate::job::{JobStage, JobState};
+use crate::manifest::{GENERATION_PREFIX, Manifest, Pointer};
+use crate::submission::Submission;
+use crate::tag::{TAG_PREFIX, Tag};
+
+const LOCK: &str = ".lock";
+const TRASH_PREFIX: &str = ".trash-";
+const POINTER: &str = "current.json";
+const MANIFEST: &str = "manifest.json";
+const JOB: &str = "job.json";
+const JOB_LOCK: &str = "job.lock";
+
+/// Whether a tag's capture was submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TagState {
+    /// No job was begun.
+    Idle,
+    /// A job was begun and its final answer is not here yet.
+    Submitting,
+    /// The job's final answer is here.
+    Submitted,
+}
+
+/// A tag as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct TagSummary {
+    /// The tag.
+    pub tag: Tag,
+    /// How many images it has.
+    pub images: usize,
+    /// How the capture ended.
+    pub verdict: Verdict,
+    /// Whether it was submitted.
+    pub state: TagState,
+    /// When the capture was saved, in UTC, as `2026-01-02T03:04:05.678Z`.
+    pub created: String,
+}
+
+/// Captures in a directory. Any number of processes and threads may use one directory at once.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The store in the directory `path`, which is made when it is missing. On Unix its
+    /// directories and files are for their owner only.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or used.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, BundleError> {
+        let path = path.as_ref();
+        let root = std::path::absolute(path).map_err(BundleError::io("find", path))?;
+        disk::create_directories(&root)?;
+        let store = Self { root };
+        store.lock(Sharing::Shared)?;
+        Ok(store)
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Keeps `capture` under `tag`. An earlier capture under the tag, with its job, is replaced.
+    ///
+    /// # Errors
+    /// When it cannot be written; the earlier capture is kept then.
+    pub fn save(&self, tag: &Tag, capture: &Capture) -> Result<(), BundleError> {
+        capture.check_names()?;
+        let manifest = Manifest::new(capture, now()).to_bytes()?;
+        let _lock = self.lock(Sharing::Exclusive)?;
+        self.empty_trash()?;
+        let directory = self.directory(tag);
+        disk::create_directories(&directory)?;
+        disk::sync_directory(&self.root)?;
+        // A pointer that cannot be read is replaced like any other.
+        let earlier = self.pointer(tag).ok().map(|pointer| pointer.generation);
+        sweep(&directory, earlier.as_deref())?;
+        let generation = format!("{GENERATION_PREFIX}{}", disk::random_name()?);
+        let path = directory.join(&generation);
+        let written = write_generation(&path, capture, &manifest).and_then(|()| {
+            let pointer = Pointer::new(tag, &generation, &manifest).to_bytes()?;
+            disk::replace(&directory.join(POINTER), &pointer)
+        });
+        // What cannot be removed here is not pointed to, and is removed by the next save or clear.
+        match (&written, earlier) {
+            (Ok(()), Some(earlier)) => _ = disk::remove_tree(&directory.join(earlier)),
+            (Err(_), _) if !self.is_current(tag, &generation) => _ = disk::remove_tree(&path),
+            _ => {}
+        }
+        written
+    }
+
+    /// The capture under `tag`, every byte checked against what was saved.
+    ///
+    /// # Errors
+    /// When there is none, or a file is damaged.
+    pub fn load(&self, tag: &Tag) -> Result<Capture, BundleError> {
+        let _lock = self.lock(Sharing::Shared)?;
+        self.load_generation(tag, &self.pointer(tag)?)
+    }
+
+    /// Every tag, oldest capture first.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a tag is damaged.
+    pub fn tags(&self) -> Result<Vec<TagSummary>, BundleError> {
+        let _lock = self.lock(Sharing::Shared)?;
+        let mut tags = Vec::new();
+        for name in names_in(&self.root)? {
+            if !name.starts_with(TAG_PREFIX) {
+                continue;
+            }
+            let path = self.root.join(&name).join(POINTER);
+            let pointer = match read_pointer(&path) {
+                // The first save under this tag did not come to its end.
+                Ok(None) => continue,
+                Ok(Some(pointer)) => pointer,
+                Err(error) => return Err(error),
+            };
+            if pointer.tag.directory_name() != name {
+                return Err(BundleError::damaged(path, "it names another tag"));
+            }
+            let manifest = self.manifest(&pointer)?;
+            tags.push(TagSummary {
+                images: manifest.image_count(),
+                verdict: manifest.record.verdict,
+                state: state(self.read_job(&pointer)?.as_ref()),
+                created: manifest.created,
+                tag: pointer.tag,
+            });
+        }
+        tags.sort_by(|a, b| (&a.created, &a.tag).cmp(&(&b.created, &b.tag)));
+        Ok(tags)
+    }
+
+    /// The tags whose captures have no job yet, oldest first.
+    ///
+    /// # Errors
+    /// As [`Store::tags`].
+    pub fn idle_tags(&self) -> Result<Vec<Tag>, BundleError> {
+        let idle = self.tags()?.into_iter().filter(|summary| summary.state == TagState::Idle);
+        Ok(idle.map(|summary| summary.tag).collect())
+    }
+
+    /// The image files of `tag`, the selfie first. They stay until the tag is saved or cleared.
+    ///
+    /// # Errors
+    /// When there is no such tag or it is damaged.
+    pub fn image_files(&self, tag: &Tag) -> Result<Vec<PathBuf>, BundleError> {
+        let _lock = self.lock(Sharing::Shared)?;
+        let pointer = self.pointer(tag)?;
+        let directory = self.generation(&pointer);
+        let manifest = self.manifest(&pointer)?;
+        Ok(manifest.files().into_iter().map(|file| directory.join(file)).collect())
+    }
+
+    /// Removes the capture under `tag`, whatever state it is in.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be removed.
+    pub fn clear(&self, tag: &Tag) -> Result<(), BundleError> {
+        let _lock = self.lock(Sharing::Exclusive)?;
+        self.clear_locked(tag)
+    }
+
+    /// Removes every capture whose job's final answer is here. Returns how many.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a capture cannot be removed.
+    pub fn clear_submitted(&self) -> Result<usize, BundleError> {
+        let mut cleared = 0;
+        for summary in self.tags()?.iter().filter(|tag| tag.state == TagState::Submitted) {
+            let _lock = self.lock(Sharing::Exclusive)?;
+            // It may have been captured again or cleared since the list was made.
+            let job = match self.pointer(&summary.tag) {
+                Ok(pointer) => self.read_job(&pointer)?,
+                Err(BundleError::NoSuchTag { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            if state(job.as_ref()) == TagState::Submitted {
+                self.clear_locked(&summary.tag)?;
+                cleared += 1;
+            }
+        }
+        Ok(cleared)
+    }
+
+    /// How far the job of `tag`'s capture has come; `None` when no job was begun.
+    ///
+    /// # Errors
+    /// When there is no such tag or it is damaged.
+    pub fn job(&self, tag: &Tag) -> Result<Option<JobState>, BundleError> {
+        let _lock = self.lock(Sharing::Shared)?;
+        self.read_job(&self.pointer(tag)?)
+    }
+
+    /// Begins or goes on with a job for the capture under `tag`. Only one [`Submission`] of a
+    /// capture exists at a time, in any process.
+    ///
+    /// # Errors
+    /// When there is no such tag, it is damaged, or it is being submitted elsewhere.
+    pub fn submission(&self, tag: &Tag) -> Result<Submission, BundleError> {
+        let _lock = self.lock(Sharing::Exclusive)?;
+        let pointer = self.pointer(tag)?;
+        let lock = self.generation(&pointer).join(JOB_LOCK);
+        let lock = disk::try_lock(&lock)?.ok_or_else(|| BundleError::Busy { tag: tag.clone() })?;
+        Ok(Submission::new(self.clone(), pointer, lock))
+    }
+
+    /// The capture that `pointer` named when the submission began.
+    pub(crate) fn submission_capture(&self, pointer: &Pointer) -> Result<Capture, BundleError> {
+        let _lock = self.lock(Sharing::Shared)?;
+        self.check_current(pointer)?;
+        self.load_generation(&pointer.tag, pointer)
+    }
+
+    pub(crate) fn submission_job(
+        &self,
+        pointer: &Pointer,
+    ) -> Result<Option<JobState>, BundleError> {
+        let _lock = self.lock(Sharing::Shared)?;
+        self.check_current(pointer)?;
+        self.read_job(pointer)
+    }
+
+    /// Records `job` with the capture that `pointer` names, and with no other.
+    pub(crate) fn set_submission_job(
+        &self,
+        pointer: &Pointer,
+        job: &JobState,
+    ) -> Result<(), BundleError> {
+        let bytes = crate::manifest::to_json("the job", job)?;
+        let _lock = self.lock(Sharing::Exclusive)?;
+        self.check_current(pointer)?;
+        disk::replace(&self.generation(pointer).join(JOB), &bytes)
+    }
+
+    fn check_current(&self, pointer: &Pointer) -> Result<(), BundleError> {
+        if self.is_current(&pointer.tag, &pointer.generation) {
+            return Ok(());
+        }
+        Err(BundleError::Replaced { tag: pointer.tag.clone() })
+    }
+
+    fn is_current(&self, tag: &Tag, generation: &str) -> bool {
+        self.pointer(tag).is_ok_and(|current| current.generation == generation)
+    }
+
+    fn lock(&self, sharing: Sharing) -> Result<File, BundleError> {
+        disk::lock(&self.root.join(LOCK), sharing)
+    }
+
+    fn directory(&self, tag: &Tag) -> PathBuf {
+        self.root.join(tag.directory_name())
+    }
+
+    fn generation(&self, pointer: &Pointer) -> PathBuf {
+        self.directory(&pointer.tag).join(&pointer.generation)
+    }
+
+    fn pointer(&self, tag: &Tag) -> Result<Pointer, BundleError> {
+        let path = self.directory(tag).join(POINTER);
+        match read_pointer(&path)? {
+            None => Err(BundleError::NoSuchTag { tag: tag.clone() }),
+            Some(pointer) if pointer.tag != *tag => {
+                Err(BundleError::damaged(path, "it names another tag"))
+            }
+            Some(pointer) => Ok(pointer),
+        }
+    }
+
+    fn manifest(&self, pointer: &Pointer) -> Result<Manifest, BundleError> {
+        let path = self.generation(pointer).join(MANIFEST);
+        let bytes = read_kept(&path)?;
+        Manifest::parse(&bytes, pointer).map_err(|what| BundleError::damaged(path, what))
+    }
+
+    fn load_generation(&self, _: &Tag, pointer: &Pointer) -> Result<Capture, BundleError> {
+        let directory = self.generation(pointer);
+        self.manifest(pointer)?.into_capture(
+            |file, size| {
+                let path = directory.join(file);
+                // A file of another size is not read: it may be of any size.
+                match fs::metadata(&path) {
+                    Ok(metadata) if metadata.len() != size => {
+                        Err(BundleError::damaged(path, "its size is not the recorded one"))
+                    }
+                    _ => read_kept(&path),
+                }
+            },
+            |file, what| BundleError::damaged(directory.join(file), what),
+        )
+    }
+
+    fn read_job(&self, pointer: &Pointer) -> Result<Option<JobState>, BundleError> {
+        let path = self.generation(pointer).join(JOB);
+        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+        let job = serde_json::from_slice(&bytes);
+        // The parser's message may hold what it read.
+        job.map(Some).map_err(|_| BundleError::damaged(path, "it is not a job's state"))
+    }
+
+    fn clear_locked(&self, tag: &Tag) -> Result<(), BundleError> {
+        self.empty_trash()?;
+        let directory = self.directory(tag);
+        let existed = directory.join(POINTER).exists();
+        if directory.exists() {
+            let trash = self.root.join(format!("{TRASH_PREFIX}{}", disk::random_name()?));
+            disk::rename(&directory, &trash)?;
+            disk::remove_tree(&trash)?;
+            disk::sync_directory(&self.root)?;
+        }
+        if existed { Ok(()) } else { Err(BundleError::NoSuchTag { tag: tag.clone() }) }
+    }
+
+    /// Removes what a clear that was cut short left. Only a writer that holds the lock may.
+    fn empty_trash(&self) -> Result<(), BundleError> {
+        for name in names_in(&self.root)? {
+            if name.starts_with(TRASH_PREFIX) {
+                disk::remove_tree(&self.root.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes what crashed writers left in a tag's directory, and in the generation that counts. Only
+/// a writer that holds the lock may: then no writer is alive.
+fn sweep(directory: &Path, current: Option<&str>) -> Result<(), BundleError> {
+    for name in names_in(directory)? {
+        if name != POINTER && Some(name.as_str()) != current {
+            disk::remove_tree(&directory.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_generation(path: &Path, capture: &Capture, manifest: &[u8]) -> Result<(), BundleError> {
+    disk::create_directories(path)?;
+    for image in &capture.images {
+        disk::write_new(&path.join(image.file_name()), &image.jpeg)?;
+    }
+    disk::write_new(&path.join(MANIFEST), manifest)?;
+    disk::sync_directory(path)?;
+    path.parent().map_or(Ok(()), disk::sync_directory)
+}
+
+fn read_pointer(path: &Path) -> Result<Option<Pointer>, BundleError> {
+    let Some(bytes) = read_if_there(path)? else { return Ok(None) };
+    Pointer::parse(&bytes).map(Some).map_err(|what| BundleError::damaged(path, what))
+}
+
+/// Reads a file that a capture must have.
+fn read_kept(path: &Path) -> Result<Vec<u8>, BundleError> {
+    read_if_there(path)?.ok_or_else(|| BundleError::damaged(path, "it is missing"))
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, BundleError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        // A stray file where a tag's directory would be is not a tag either.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(BundleError::io("read", path)(error)),
+    }
+}
+
+/// The names in a directory, sorted. A name that is not UTF-8 is nothing of ours.
+fn names_in(directory: &Path) -> Result<Vec<String>, BundleError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).map_err(BundleError::io("read", directory))? {
+        let entry = entry.map_err(BundleError::io("read", directory))?;
+        names.extend(entry.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn state(job: Option<&JobState>) -> TagState {
+    match job.map(|job| job.stage) {
+        None => TagState::Idle,
+        Some(JobStage::Prepared | JobStage::Uploaded) => TagState::Submitting,
+        Some(JobStage::Final) => TagState::Submitted,
+    }
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}

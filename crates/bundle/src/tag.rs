@@ -1,0 +1,183 @@
+//! The tag: the name under which a capture is kept.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::BundleError;
+
+/// What the names of tags' directories begin with.
+pub(crate) const TAG_PREFIX: &str = "tag-";
+
+/// The name of a capture: 1 to 128 printable characters, chosen by the caller or generated.
+///
+/// A tag is a name and not a path: `../x` or `CON` is as good as any other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Tag(String);
+
+impl Tag {
+    /// Most characters of a tag.
+    pub const MAX_CHARS: usize = 128;
+
+    /// The tag `name`.
+    ///
+    /// # Errors
+    /// When `name` is empty, too long, begins or ends with white space, or holds a character that
+    /// cannot be seen.
+    pub fn new(name: &str) -> Result<Self, BundleError> {
+        let count = name.chars().count();
+        let rule = if count == 0 || count > Self::MAX_CHARS {
+            "a tag has 1 to 128 characters"
+        } else if name.trim() != name {
+            "a tag does not begin or end with white space"
+        } else if name.chars().any(unseen) {
+            "a tag has no control characters and no characters without a shape"
+        } else {
+            return Ok(Self(name.to_owned()));
+        };
+        Err(BundleError::Tag { rule })
+    }
+
+    /// A new tag from the time (UTC) and 48 random bits, such as
+    /// `capture-20260102-030405-9f86d081884c`.
+    ///
+    /// # Errors
+    /// When the system has no random bytes.
+    pub fn generate() -> Result<Self, BundleError> {
+        let mut random = [0; 6];
+        getrandom::fill(&mut random).map_err(BundleError::Random)?;
+        let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+        Ok(Self(format!("capture-{time}-{}", hex(&random))))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the tag's directory: a readable part, and a hash that tells apart what the
+    /// readable part does not. Safe on every file system: ASCII in lower case, at most 77
+    /// characters, never a reserved name.
+    pub(crate) fn directory_name(&self) -> String {
+        let readable: String = self
+            .0
+            .chars()
+            .take(40)
+            .map(|c| c.to_ascii_lowercase())
+            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            .collect();
+        format!("{TAG_PREFIX}{readable}-{}", &hex(&Sha256::digest(self.0.as_bytes()))[..32])
+    }
+}
+
+/// Whether nothing is seen of `c`: control, format and line-breaking characters.
+fn unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// `bytes` in lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for Tag {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Tag {
+    type Err = BundleError;
+
+    fn from_str(name: &str) -> Result<Self, BundleError> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<String> for Tag {
+    type Error = BundleError;
+
+    fn try_from(name: String) -> Result<Self, BundleError> {
+        Self::new(&name)
+    }
+}
+
+impl From<Tag> for String {
+    fn from(tag: Tag) -> Self {
+        tag.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_that_cannot_be_read_or_typed_are_refused() {
+        for bad in ["", " a", "a\t", "a\nb", "a\0b", "a\u{202e}b", "\u{200b}", "\u{feff}a"] {
+            assert!(Tag::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(Tag::new(&"ü".repeat(128)).is_ok());
+        assert!(Tag::new(&"ü".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn generated_tags_are_tags_and_differ() {
+        let (one, two) = (Tag::generate().unwrap(), Tag::generate().unwrap());
+        assert_ne!(one, two);
+        assert_eq!(Tag::new(one.as_str()).unwrap(), one);
+        let shape: String =
+            one.as_str().chars().map(|c| if c.is_ascii_hexdigit() { '0' } else { c }).collect();
+        assert_eq!(shape.len(), "capture-20260102-030405-9f86d081884c".len());
+    }
+
+    #[test]
+    fn a_tag_read_from_json_is_checked_like_any_other() {
+        let tag: Tag = serde_json::from_str("\"../x\"").unwrap();
+        assert_eq!(serde_json::to_string(&tag).unwrap(), "\"../x\"");
+        assert!(serde_json::from_str::<Tag>("\"a\\u0000\"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn directory_names_are_plain_short_and_never_reserved(name in "\\PC{1,128}") {
+            if let Ok(tag) = Tag::new(&name) {
+                let directory = tag.directory_name();
+                prop_assert!(directory.len() <= 77);
+                prop_assert!(directory.bytes().all(|b| {
+                    matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')
+                }));
+            }
+        }
+
+        #[test]
+        fn tags_that_differ_have_directories_that_differ(
+            one in "[aAbB./\\\\:é_-]{1,4}", two in "[aAbB./\\\\:é_-]{1,4}"
+        ) {
+            if let (Ok(one), Ok(two)) = (Tag::new(&one), Tag::new(&two)) {
+                prop_assert_eq!(one == two, one.directory_name() == two.directory_name());
+            }
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The database on disk: jobs, waiting zips, enrolled users, pictures for links and callbacks that
+//! are not delivered yet.
+//!
+//! Everything lies in one redb file, so that a zip's arrival or a job's end is one transaction and a
+//! killed sandbox finds its work again. Embeddings and pictures are stored **unencrypted**: this is
+//! development data, never put real users' into it.
+
+use std::path::Path;
+
+use liveface_core::Embedding;
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    TableDefinition, WriteTransaction,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::StoreError;
+use crate::wire::JobResult;
+
+type Table<K, V> = TableDefinition<'static, K, V>;
+type Text = &'static str;
+type Bytes = &'static [u8];
+
+const COUNTERS: Table<Text, u64> = Table::new("counters");
+/// (partner, job id) to the job.
+const JOBS: Table<(Text, Text), Bytes> = Table::new("jobs");
+/// (partner, user id, number) to the job id.
+const HISTORY: Table<(Text, Text, u64), Text> = Table::new("history");
+/// (partner, upload token) to the job id.
+const UPLOADS: Table<(Text, Text), Text> = Table::new("uploads");
+/// (partner, number) to the job id: zips that wait to be looked at.
+const INBOX: Table<(Text, u64), Text> = Table::new("inbox");
+/// (partner, number) to the zip.
+const ZIPS: Table<(Text, u64), Bytes> = Table::new("zips");
+/// (partner, user id) to the embedding, as little-endian 32-bit floats.
+const USERS: Table<(Text, Text), Bytes> = Table::new("users");
+/// (partner, picture token) to the picture's file.
+const PICTURES: Table<(Text, Text), Bytes> = Table::new("pictures");
+/// (partner, number) to the job id: results that wait to be called back.
+const OUTBOX: Table<(Text, u64), Text> = Table::new("outbox");
+
+/// What a job is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum JobKind {
+    Register,
+    Authenticate,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// The zip has not arrived; it may be PUT with this token.
+    AwaitingZip { token: String },
+    /// The zip lies in the inbox.
+    Received,
+    /// The result is known.
+    Done(Box<Done>),
+}
+
+/// A job's end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Done {
+    pub(crate) approved: bool,
+    pub(crate) result: JobResult,
+    /// When, as it stands in the callback.
+    pub(crate) timestamp: String,
+    /// Token of the selfie, if there is one.
+    pub(crate) picture: Option<String>,
+    /// `None` when no callback was asked for.
+    pub(crate) callback: Option<CallbackState>,
+}
+
+/// How far a job's callback is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallbackState {
+    /// Tried so many times so far; it will be tried again.
+    Pending {
+        /// Failed tries.
+        tries: u32,
+    },
+    /// The receiver said yes.
+    Delivered {
+        /// Tries, with the one that worked.
+        tries: u32,
+        /// Its HTTP status, 200 to 299.
+        status: u16,
+    },
+    /// Tried as often as the limits allow, in vain.
+    GivenUp {
+        /// Failed tries.
+        tries: u32,
+    },
+}
+
+/// One job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Job {
+    /// Counts the sandbox's jobs from 1; its ten-digit form is the `smile_job_id`.
+    pub(crate) number: u64,
+    pub(crate) job_id: String,
+    pub(crate) user_id: String,
+    pub(crate) kind: JobKind,
+    /// As they were sent.
+    pub(crate) partner_params: Map<String, Value>,
+    pub(crate) callback_url: Option<String>,
+    pub(crate) allow_new_enroll: bool,
+    pub(crate) stage: Stage,
+}
+
+impl Job {
+    /// The number as the API writes it.
+    pub(crate) fn smile_job_id(&self) -> String {
+        format!("{:010}", self.number)
+    }
+}
+
+/// The database, seen by one partner.
+pub(crate) struct Store {
+    database: Database,
+    partner: String,
+}
+
+impl Store {
+    /// Opens the database, or makes it.
+    pub(crate) fn open(path: &Path, partner: &str) -> Result<Self, redb::DatabaseError> {
+        Ok(Self { database: Database::create(path)?, partner: partner.to_owned() })
+    }
+
+    /// Makes the tables that are missing: reading a table that was never written to is an error.
+    pub(crate) fn prepare(&self) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write()?;
+        transaction.open_table(COUNTERS)?;
+        transaction.open_table(JOBS)?;
+        transaction.open_table(HISTORY)?;
+        transaction.open_table(UPLOADS)?;
+        transaction.open_table(INBOX)?;
+        transaction.open_table(ZIPS)?;
+        transaction.open_table(USERS)?;
+        transaction.open_table(PICTURES)?;
+        transaction.open_table(OUTBOX)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Changes several things at once: all of them when `change` succeeds, none when it fails.
+    pub(crate) fn update<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&Change<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction = self.database.begin_write().map_err(StoreError::from)?;
+        let done = change(&Change { transaction: &transaction, partner: &self.partner })?;
+        transaction.commit().map_err(StoreError::from)?;
+        Ok(done)
+    }
+
+    /// The job of that id.
+    pub(crate) fn job(&self, job_id: &str) -> Result<Option<Job>, StoreError> {
+        self.read()?.open_table(JOBS)?.get((self.partner.as_str(), job_id))?.map(|job| parse(job.value())).transpose()
+    }
+
+    /// Every finished result of a user, newest first.
+    pub(crate) fn history(&self, user_id: &str) -> Result<Vec<JobResult>, StoreError> {
+        let transaction = self.read()?;
+        let (history, jobs) = (transaction.open_table(HISTORY)?, transaction.open_table(JOBS)?);
+        let partner = self.partner.as_str();
+        let mut results = Vec::new();
+        for entry in history.range((partner, user_id, 0)..=(partner, user_id, u64::MAX))?.rev() {
+            let (_, job_id) = entry?;
+            let job = jobs.get((partner, job_id.value()))?;
+            if let Some(Job { stage: Stage::Done(done), .. }) =
+                job.map(|job| parse(job.value())).transpose()?
+            {
+                results.push(done.result);
+            }
+        }
+        Ok(results)
+    }
+
+    /// Whether a PUT with this token would be taken.
+    pub(crate) fn awaits_upload(&self, token: &str) -> Result<bool, StoreError> {
+        Ok(self.read()?.open_table(UPLOADS)?.get((self.partner.as_str(), token))?.is_some())
+    }
+
+    /// The job that waits longest to be looked at, with its zip.
+    pub(crate) fn next_zip(&self) -> Result<Option<(Job, Vec<u8>)>, StoreError> {
+        let transaction = self.read()?;
+        let partner = self.partner.as_str();
+        let inbox = transaction.open_table(INBOX)?;
+        let Some(entry) = inbox.range((partner, 0)..=(partner, u64::MAX))?.next() else {
+            return Ok(None);
+        };
+        let (key, job_id) = entry?;
+        let zips = transaction.open_table(ZIPS)?;
+        let zip = zips.get(key.value())?.ok_or(StoreError::Record { what: "waiting zip" })?;
+        let jobs = transaction.open_table(JOBS)?;
+        let job =
+            jobs.get((partner, job_id.value()))?.ok_or(StoreError::Record { what: "waiting job" })?;
+        Ok(Some((parse(job.value())?, zip.value().to_vec())))
+    }
+
+    /// The jobs whose callback is not delivered, oldest first.
+    pub(crate) fn callbacks(&self) -> Result<Vec<Job>, StoreError> {
+        let transaction = self.read()?;
+        let partner = self.partner.as_str();
+        let (outbox, jobs) = (transaction.open_table(OUTBOX)?, transaction.open_table(JOBS)?);
+        let mut waiting = Vec::new();
+        for entry in outbox.range((partner, 0)..=(partner, u64::MAX))? {
+            if let Some(job) = jobs.get((partner, entry?.1.value()))? {
+                waiting.push(parse(job.value())?);
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// The embedding of an enrolled user.
+    pub(crate) fn template(&self, user_id: &str) -> Result<Option<Embedding>, StoreError> {
+        let users = self.read()?.open_table(USERS)?;
+        let Some(bytes) = users.get((self.partner.as_str(), user_id))? else { return Ok(None) };
+        let (values, rest) = bytes.value().as_chunks::<4>();
+        let values: Vec<f32> = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
+        Embedding::new(&values)
+            .filter(|_| rest.is_empty())
+            .ok_or(StoreError::Record { what: "enrolled user" })
+            .map(Some)
+    }
+
+    /// The picture behind a link.
+    pub(crate) fn picture(&self, token: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let pictures = self.read()?.open_table(PICTURES)?;
+        Ok(pictures.get((self.partner.as_str(), token))?.map(|picture| picture.value().to_vec()))
+    }
+
+    fn read(&self) -> Result<ReadTransaction, StoreError> {
+        Ok(self.database.begin_read()?)
+    }
+}
+
+/// A change in the making: what it writes is kept when its `update` succeeds.
+pub(crate) struct Change<'t> {
+    transaction: &'t WriteTransaction,
+    partner: &'t str,
+}
+
+impl Change<'_> {
+    /// The next job's number.
+    pub(crate) fn next_number(&self) -> Result<u64, StoreError> {
+        let mut counters = self.transaction.open_table(COUNTERS)?;
+        let number = counters.get("jobs")?.map_or(0, |last| last.value()) + 1;
+        counters.insert("jobs", number)?;
+        Ok(number)
+    }
+
+    pub(crate) fn job(&self, job_id: &str) -> Result<Option<Job>, StoreError> {
+        let jobs = self.transaction.open_table(JOBS)?;
+        let job = jobs.get((self.partner, job_id))?;
+        job.map(|job| parse(job.value())).transpose()
+    }
+
+    /// Writes the job, new or changed.
+    pub(crate) fn put_job(&self, job: &Job) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(job).map_err(|_| StoreError::Record { what: "job" })?;
+        let mut jobs = self.transaction.open_table(JOBS)?;
+        jobs.insert((self.partner, job.job_id.as_str()), bytes.as_slice())?;
+        let mut history = self.transaction.open_table(HISTORY)?;
+        history.insert((self.partner, job.user_id.as_str(), job.number), job.job_id.as_str())?;
+        Ok(())
+    }
+
+    pub(crate) fn is_enrolled(&self, user_id: &str) -> Result<bool, StoreError> {
+        Ok(self.transaction.open_table(USERS)?.get((self.partner, user_id))?.is_some())
+    }
+
+    /// Enrols the user, or replaces the enrolment.
+    pub(crate) fn enrol(&self, user_id: &str, template: &Embedding) -> Result<(), StoreError> {
+        let bytes: Vec<u8> = template.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+        let mut users = self.transaction.open_table(USERS)?;
+        users.insert((self.partner, user_id), bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// Lets a zip be PUT for the job with this token.
+    pub(crate) fn allow_upload(&self, token: &str, job_id: &str) -> Result<(), StoreError> {
+        self.transaction.open_table(UPLOADS)?.insert((self.partner, token), job_id)?;
+        Ok(())
+    }
+
+    /// Uses up a token; the job it was for.
+    pub(crate) fn use_upload(&self, token: &str) -> Result<Option<String>, StoreError> {
+        let mut uploads = self.transaction.open_table(UPLOADS)?;
+        let job_id = uploads.remove((self.partner, token))?;
+        Ok(job_id.map(|job_id| job_id.value().to_owned()))
+    }
+
+    /// How many zips wait, of all partners.
+    pub(crate) fn waiting_zips(&self) -> Result<u64, StoreError> {
+        Ok(self.transaction.open_table(INBOX)?.len()?)
+    }
+
+    pub(crate) fn put_zip(&self, job: &Job, zip: &[u8]) -> Result<(), StoreError> {
+        let key = (self.partner, job.number);
+        self.transaction.open_table(INBOX)?.insert(key, job.job_id.as_str())?;
+        self.transaction.open_table(ZIPS)?.insert(key, zip)?;
+        Ok(())
+    }
+
+    pub(crate) fn remove_zip(&self, job: &Job) -> Result<(), StoreError> {
+        let key = (self.partner, job.number);
+        self.transaction.open_table(INBOX)?.remove(key)?;
+        self.transaction.open_table(ZIPS)?.remove(key)?;
+        Ok(())
+    }
+
+    pub(crate) fn put_picture(&self, token: &str, picture: &[u8]) -> Result<(), StoreError> {
+        self.transaction.open_table(PICTURES)?.insert((self.partner, token), picture)?;
+        Ok(())
+    }
+
+    pub(crate) fn put_callback(&self, job: &Job) -> Result<(), StoreError> {
+        let key = (self.partner, job.number);
+        self.transaction.open_table(OUTBOX)?.insert(key, job.job_id.as_str())?;
+        Ok(())
+    }
+
+    pub(crate) fn remove_callback(&self, job: &Job) -> Result<(), StoreError> {
+        self.transaction.open_table(OUTBOX)?.remove((self.partner, job.number))?;
+        Ok(())
+    }
+}
+
+fn parse(job: &[u8]) -> Result<Job, StoreError> {
+    serde_json::from_slice(job).map_err(|_| StoreError::Record { what: "job" })
+}
+
+/// A token that cannot be guessed: 32 random bytes in hex.
+pub(crate) fn token() -> Result<String, StoreError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Random(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

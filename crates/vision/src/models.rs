@@ -1,0 +1,137 @@
+//! Where model files come from, and the checks they pass before they are run.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::VisionError;
+use crate::manifest::{CanonicalFace, Decode, Entry, Manifest};
+
+const MANIFEST: &str = "models.toml";
+const CANONICAL_FACE: &str = "canonical_face.toml";
+
+/// Where to take the models from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ModelSource {
+    /// From the binary itself (feature `embedded-models`).
+    #[default]
+    Embedded,
+    /// From a folder with `models.toml` and the files that it names.
+    Folder(PathBuf),
+}
+
+/// The model files, read and checked by sha256.
+pub struct ModelFiles {
+    entries: Vec<(Entry, Cow<'static, [u8]>)>,
+    canonical_face: CanonicalFace,
+}
+
+impl ModelFiles {
+    /// Reads the files of `source` and checks each by its sha256.
+    ///
+    /// # Errors
+    /// Names the file that is missing, changed or not as `models.toml` says.
+    pub fn read(source: &ModelSource) -> Result<Self, VisionError> {
+        let fetch: Box<dyn Fn(&str) -> Result<Cow<'static, [u8]>, VisionError>> = match source {
+            ModelSource::Embedded => Box::new(embedded),
+            ModelSource::Folder(folder) => {
+                let folder = folder.clone();
+                Box::new(move |file| read_file(&folder, file))
+            }
+        };
+        let place = match source {
+            ModelSource::Embedded => PathBuf::from("(built in)"),
+            ModelSource::Folder(folder) => folder.clone(),
+        };
+        let manifest: Manifest = parse(&place.join(MANIFEST), &fetch(MANIFEST)?)?;
+        let canonical_face: CanonicalFace =
+            parse(&place.join(CANONICAL_FACE), &fetch(CANONICAL_FACE)?)?;
+        let mut entries = Vec::new();
+        for entry in manifest.model {
+            if Path::new(&entry.file).components().count() != 1 {
+                return Err(VisionError::Manifest {
+                    path: place.join(MANIFEST),
+                    why: format!("`{}` is not the name of a file in the models folder", entry.file),
+                });
+            }
+            let bytes = fetch(&entry.file)?;
+            let found = hex(&Sha256::digest(&bytes));
+            if found != entry.sha256 {
+                return Err(VisionError::ModelHash {
+                    file: place.join(&entry.file).display().to_string(),
+                    found,
+                    expected: entry.sha256,
+                });
+            }
+            entries.push((entry, bytes));
+        }
+        Ok(Self { entries, canonical_face })
+    }
+
+    /// sha256 of every model by its name, lower-case hex.
+    #[must_use]
+    pub fn hashes(&self) -> BTreeMap<String, String> {
+        self.entries.iter().map(|(e, _)| (e.name.clone(), e.sha256.clone())).collect()
+    }
+
+    pub(crate) const fn canonical_face(&self) -> &CanonicalFace {
+        &self.canonical_face
+    }
+
+    /// The model whose decoder `pick` accepts.
+    pub(crate) fn find<D>(
+        &self,
+        kind: &str,
+        pick: impl Fn(&Decode) -> Option<D>,
+    ) -> Result<(&Entry, &[u8], D), VisionError> {
+        self.entries
+            .iter()
+            .find_map(|(entry, bytes)| pick(&entry.decode).map(|d| (entry, bytes.as_ref(), d)))
+            .ok_or_else(|| VisionError::Manifest {
+                path: PathBuf::from(MANIFEST),
+                why: format!("no model is decoded as `{kind}`"),
+            })
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, VisionError> {
+    let wrong = |why: String| VisionError::Manifest { path: path.to_path_buf(), why };
+    let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
+    toml::from_str(text).map_err(|error| wrong(error.to_string()))
+}
+
+fn read_file(folder: &Path, file: &str) -> Result<Cow<'static, [u8]>, VisionError> {
+    let path = folder.join(file);
+    std::fs::read(&path).map(Cow::Owned).map_err(|source| VisionError::ModelFile { path, source })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(feature = "embedded-models")]
+fn embedded(file: &str) -> Result<Cow<'static, [u8]>, VisionError> {
+    macro_rules! files {
+        ($($name:literal),+ $(,)?) => {
+            match file {
+                $($name => Ok(Cow::Borrowed(include_bytes!(concat!("../../../models/", $name)))),)+
+                _ => Err(VisionError::NoEmbeddedModels),
+            }
+        };
+    }
+    files!(
+        "models.toml",
+        "canonical_face.toml",
+        "blazeface_short_128.w16.onnx",
+        "facemesh_attention478_192.w16.onnx",
+        "faceplugin_liveness.onnx",
+        "mobilefacenet192_112.onnx",
+    )
+}
+
+#[cfg(not(feature = "embedded-models"))]
+fn embedded(_file: &str) -> Result<Cow<'static, [u8]>, VisionError> {
+    Err(VisionError::NoEmbeddedModels)
+}
