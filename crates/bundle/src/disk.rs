@@ -37,20 +37,18 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), BundleError> {
 }
 
 /// Puts `bytes` in the place of the file `path` at once: readers see the old content or the new.
+/// Two writers of one file must not do this at once.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), BundleError> {
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}{TEMPORARY}", random_name()?));
+    temporary.push(".tmp");
     let temporary = Path::new(&temporary);
-    let written = write_new(temporary, bytes).and_then(|()| rename(temporary, path));
-    if written.is_err() {
-        // What cannot be removed now is removed by the next save or clear.
+    // A crashed writer may have left one.
+    remove_tree(temporary)?;
+    write_new(temporary, bytes).and_then(|()| rename(temporary, path)).inspect_err(|_| {
+        // What cannot be removed now is removed by the next writer.
         let _ = remove_tree(temporary);
-    }
-    written
+    })
 }
-
-/// What the names of files that are still being written end with.
-pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// Renames `from` to `to`, replacing a file there, and writes the directory to the disk. Both are
 /// in one directory.
@@ -156,7 +154,7 @@ fn step(path: &Path) -> Result<(), BundleError> {
     crash::step().map_err(BundleError::io("go on (simulated crash) at", path))
 }
 
-/// A simulated crash: from some step on, this thread's file operations do nothing but fail.
+/// Simulated trouble: from some step on, this thread's file operations do nothing but fail.
 #[cfg(test)]
 pub(crate) mod crash {
     use std::cell::Cell;
@@ -164,41 +162,53 @@ pub(crate) mod crash {
 
     thread_local! {
         static STEPS_LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+        static FOR_GOOD: Cell<bool> = const { Cell::new(true) };
     }
 
     /// Runs `work`, crashing after `steps` steps.
     pub(crate) fn after<T>(steps: u32, work: impl FnOnce() -> T) -> T {
+        run(steps, true, work)
+    }
+
+    /// Runs `work`; the step after `steps` steps fails, those after it do not.
+    pub(crate) fn once_after<T>(steps: u32, work: impl FnOnce() -> T) -> T {
+        run(steps, false, work)
+    }
+
+    fn run<T>(steps: u32, for_good: bool, work: impl FnOnce() -> T) -> T {
         STEPS_LEFT.set(Some(steps));
+        FOR_GOOD.set(for_good);
         let result = work();
         STEPS_LEFT.set(None);
         result
     }
 
     pub(super) fn step() -> std::io::Result<()> {
-        match STEPS_LEFT.get() {
-            Some(0) => Err(std::io::Error::other("simulated crash")),
-            left => {
-                STEPS_LEFT.set(left.map(|left| left - 1));
-                Ok(())
+        let left = STEPS_LEFT.get();
+        if left == Some(0) {
+            if !FOR_GOOD.get() {
+                STEPS_LEFT.set(None);
             }
+            return Err(std::io::Error::other("simulated crash"));
         }
+        STEPS_LEFT.set(left.map(|left| left - 1));
+        Ok(())
     }
 
-    /// When the removal of `path` is the last step before the crash, a part of it is removed.
+    /// When the removal of `path` is the last step before the crash, a part of it is removed: the
+    /// deepest files go first.
     pub(super) fn halfway_through_removing(path: &Path) {
-        if STEPS_LEFT.get() != Some(1) {
+        if STEPS_LEFT.get() != Some(1) || !FOR_GOOD.get() {
             return;
         }
         STEPS_LEFT.set(Some(0));
-        let mut directory = path.to_owned();
-        while let Some(entry) = std::fs::read_dir(&directory).ok().and_then(|mut d| d.next()) {
-            let inner = entry.unwrap().path();
-            if inner.is_dir() {
-                directory = inner;
-            } else {
-                std::fs::remove_file(inner).unwrap();
-                return;
-            }
+        let mut inner = path.to_owned();
+        while let Ok(entries) = std::fs::read_dir(&inner) {
+            let entries = entries.map(|entry| entry.unwrap().path());
+            let Some(next) = entries.max_by_key(|entry| entry.is_dir()) else { return };
+            inner = next;
         }
+        // Nothing was there to be removed at all.
+        let _ = std::fs::remove_file(inner);
     }
 }

@@ -104,7 +104,11 @@ mod tests {
         // Markers up to the picture's data: JFIF, tables and frame, but no Exif and no comment.
         let mut at = 2;
         while one.jpeg[at + 1] != 0xDA {
-            assert!(!matches!(one.jpeg[at + 1], 0xE1..=0xEF | 0xFE), "marker {:x}", one.jpeg[at + 1]);
+            assert!(
+                !matches!(one.jpeg[at + 1], 0xE1..=0xEF | 0xFE),
+                "marker {:x}",
+                one.jpeg[at + 1]
+            );
             at += 2 + usize::from(u16::from_be_bytes([one.jpeg[at + 2], one.jpeg[at + 3]]));
         }
     }

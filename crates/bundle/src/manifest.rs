@@ -89,12 +89,7 @@ impl Manifest {
             bytes: image.jpeg.len() as u64,
             sha256: sha256(&image.jpeg),
         });
-        Self {
-            format: FORMAT,
-            created,
-            images: images.collect(),
-            record: capture.record.clone(),
-        }
+        Self { format: FORMAT, created, images: images.collect(), record: capture.record.clone() }
     }
 
     /// The manifest as JSON that can be read back: a record with a number that JSON has no form
@@ -159,8 +154,8 @@ impl Manifest {
 }
 
 pub(crate) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, BundleError> {
-    let mut bytes = serde_json::to_vec_pretty(value)
-        .map_err(|source| BundleError::Json { what, source })?;
+    let mut bytes =
+        serde_json::to_vec_pretty(value).map_err(|source| BundleError::Json { what, source })?;
     bytes.push(b'\n');
     Ok(bytes)
 }

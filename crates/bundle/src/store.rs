@@ -95,7 +95,9 @@ impl Store {
     /// Keeps `capture` under `tag`. An earlier capture under the tag, with its job, is replaced.
     ///
     /// # Errors
-    /// When it cannot be written; the earlier capture is kept then.
+    /// When two images have one name, the record holds a number that is not finite, or the disk
+    /// refuses; the tag then has the earlier capture or, if all but the last step was done, the
+    /// new one.
     pub fn save(&self, tag: &Tag, capture: &Capture) -> Result<(), BundleError> {
         capture.check_names()?;
         let manifest = Manifest::new(capture, now()).to_bytes()?;
@@ -114,9 +116,12 @@ impl Store {
             disk::replace(&directory.join(POINTER), &pointer)
         });
         // What cannot be removed here is not pointed to, and is removed by the next save or clear.
-        match (&written, earlier) {
-            (Ok(()), Some(earlier)) => _ = disk::remove_tree(&directory.join(earlier)),
-            (Err(_), _) if !self.is_current(tag, &generation) => _ = disk::remove_tree(&path),
+        match (&written, earlier, self.current_generation(tag)) {
+            (Ok(()), Some(earlier), _) => _ = disk::remove_tree(&directory.join(earlier)),
+            // It failed, and surely before the pointer was replaced.
+            (Err(_), _, Ok(current)) if current.as_ref() != Some(&generation) => {
+                _ = disk::remove_tree(&path);
+            }
             _ => {}
         }
         written
@@ -128,7 +133,7 @@ impl Store {
     /// When there is none, or a file is damaged.
     pub fn load(&self, tag: &Tag) -> Result<Capture, BundleError> {
         let _lock = self.lock(Sharing::Shared)?;
-        self.load_generation(tag, &self.pointer(tag)?)
+        self.load_generation(&self.pointer(tag)?)
     }
 
     /// Every tag, oldest capture first.
@@ -243,7 +248,7 @@ impl Store {
     pub(crate) fn submission_capture(&self, pointer: &Pointer) -> Result<Capture, BundleError> {
         let _lock = self.lock(Sharing::Shared)?;
         self.check_current(pointer)?;
-        self.load_generation(&pointer.tag, pointer)
+        self.load_generation(pointer)
     }
 
     pub(crate) fn submission_job(
@@ -268,14 +273,19 @@ impl Store {
     }
 
     fn check_current(&self, pointer: &Pointer) -> Result<(), BundleError> {
-        if self.is_current(&pointer.tag, &pointer.generation) {
+        if self.current_generation(&pointer.tag)?.as_ref() == Some(&pointer.generation) {
             return Ok(());
         }
         Err(BundleError::Replaced { tag: pointer.tag.clone() })
     }
 
-    fn is_current(&self, tag: &Tag, generation: &str) -> bool {
-        self.pointer(tag).is_ok_and(|current| current.generation == generation)
+    /// The generation that counts; `None` when there is no such tag.
+    fn current_generation(&self, tag: &Tag) -> Result<Option<String>, BundleError> {
+        match self.pointer(tag) {
+            Ok(pointer) => Ok(Some(pointer.generation)),
+            Err(BundleError::NoSuchTag { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn lock(&self, sharing: Sharing) -> Result<File, BundleError> {
@@ -307,7 +317,7 @@ impl Store {
         Manifest::parse(&bytes, pointer).map_err(|what| BundleError::damaged(path, what))
     }
 
-    fn load_generation(&self, _: &Tag, pointer: &Pointer) -> Result<Capture, BundleError> {
+    fn load_generation(&self, pointer: &Pointer) -> Result<Capture, BundleError> {
         let directory = self.generation(pointer);
         self.manifest(pointer)?.into_capture(
             |file, size| {
@@ -356,8 +366,8 @@ impl Store {
     }
 }
 
-/// Removes what crashed writers left in a tag's directory, and in the generation that counts. Only
-/// a writer that holds the lock may: then no writer is alive.
+/// Removes what crashed writers left in a tag's directory. Only a writer that holds the lock may:
+/// then no other writer is alive.
 fn sweep(directory: &Path, current: Option<&str>) -> Result<(), BundleError> {
     for name in names_in(directory)? {
         if name != POINTER && Some(name.as_str()) != current {
@@ -419,4 +429,185 @@ fn state(job: Option<&JobState>) -> TagState {
 
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use liveface_core::{CaptureRecord, ShotKind};
+
+    use super::*;
+    use crate::capture::CapturedImage;
+    use crate::disk::crash;
+
+    /// A capture whose every part tells `number`.
+    fn capture(number: u8) -> Capture {
+        let image = |kind, index: u8| CapturedImage {
+            kind,
+            index: index.into(),
+            t_ms: u64::from(number) * 1000 + u64::from(index),
+            width: 4,
+            height: 3,
+            jpeg: vec![number; 50 + usize::from(index)],
+        };
+        Capture {
+            images: vec![image(ShotKind::Liveness, 0), image(ShotKind::Selfie, 0)],
+            record: CaptureRecord {
+                engine_version: "0.1.0".to_owned(),
+                policy: "smart-selfie".to_owned(),
+                seed: number.into(),
+                models: BTreeMap::new(),
+                verdict: Verdict::Live,
+                reasons: vec![],
+                evidence: Default::default(),
+                shots: vec![],
+                guidance: vec![],
+                frames: Default::default(),
+            },
+        }
+    }
+
+    fn job(stage: JobStage) -> JobState {
+        JobState {
+            job_type: 4,
+            user_id: "user-0001".to_owned(),
+            job_id: "job-0001".to_owned(),
+            partner_id: "2345".to_owned(),
+            environment: "sandbox".to_owned(),
+            base_url: "http://127.0.0.1:1".to_owned(),
+            callback_url: None,
+            partner_params: BTreeMap::new(),
+            allow_re_enroll: false,
+            use_enrolled_image: false,
+            id_info: BTreeMap::new(),
+            metadata: vec![],
+            created: now(),
+            stage,
+            ref_id: None,
+            smile_job_id: None,
+            last_status: None,
+        }
+    }
+
+    fn tag() -> Tag {
+        Tag::new("visit/7").unwrap()
+    }
+
+    /// Runs `work` on a store made by `prepare`, crashing after 0, 1, 2, ... steps until it comes
+    /// to its end, and has `check` look at what each crash left. Returns how many crashes there were.
+    fn at_every_crash(
+        prepare: impl Fn(&Store),
+        work: impl Fn(&Store) -> Result<(), BundleError>,
+        check: impl Fn(&Store),
+    ) -> u32 {
+        for steps in 0.. {
+            let directory = tempfile::tempdir().unwrap();
+            let store = Store::open(directory.path()).unwrap();
+            prepare(&store);
+            let done = crash::after(steps, || work(&store)).is_ok();
+            check(&store);
+            // Whatever lay about, the next save works and leaves nothing of what was before.
+            store.save(&tag(), &capture(9)).unwrap();
+            assert_eq!(store.load(&tag()).unwrap(), capture(9));
+            let names = names_in(&store.directory(&tag())).unwrap();
+            assert_eq!(names.len(), 2, "after {steps} steps: {names:?}");
+            assert_eq!(names_in(&store.root).unwrap(), [LOCK, &tag().directory_name()]);
+            if done {
+                return steps;
+            }
+        }
+        unreachable!("the loop ends when the work does")
+    }
+
+    #[test]
+    fn a_first_save_cut_short_anywhere_leaves_no_tag_or_the_whole_capture() {
+        let crashes = at_every_crash(
+            |_| {},
+            |store| store.save(&tag(), &capture(1)),
+            |store| match store.tags().unwrap().len() {
+                0 => assert!(matches!(store.load(&tag()), Err(BundleError::NoSuchTag { .. }))),
+                _ => assert_eq!(store.load(&tag()).unwrap(), capture(1)),
+            },
+        );
+        assert!(crashes > 10, "{crashes}");
+    }
+
+    #[test]
+    fn a_second_save_cut_short_anywhere_leaves_the_old_capture_or_the_new_one() {
+        let crashes = at_every_crash(
+            |store| {
+                store.save(&tag(), &capture(1)).unwrap();
+                store.submission(&tag()).unwrap().set_job(&job(JobStage::Final)).unwrap();
+            },
+            |store| {
+                store.save(&tag(), &capture(2))?;
+                // Removing the old generation is the last step and its failure is no failure.
+                names_in(&store.directory(&tag()))
+                    .map(|names| names.len() == 2)
+                    .and_then(|clean| clean.then_some(()).ok_or(BundleError::InfoMismatch))
+            },
+            |store| {
+                let found = store.load(&tag()).unwrap();
+                let listed = store.tags().unwrap();
+                assert_eq!(listed.len(), 1);
+                if found == capture(1) {
+                    assert_eq!(listed[0].state, TagState::Submitted);
+                } else {
+                    assert_eq!(found, capture(2));
+                    assert_eq!(listed[0].state, TagState::Idle);
+                }
+            },
+        );
+        assert!(crashes > 10, "{crashes}");
+    }
+
+    #[test]
+    fn a_clear_cut_short_anywhere_leaves_the_whole_capture_or_none() {
+        let crashes = at_every_crash(
+            |store| store.save(&tag(), &capture(1)).unwrap(),
+            |store| store.clear(&tag()),
+            |store| match store.tags().unwrap().len() {
+                0 => assert!(matches!(store.load(&tag()), Err(BundleError::NoSuchTag { .. }))),
+                _ => assert_eq!(store.load(&tag()).unwrap(), capture(1)),
+            },
+        );
+        assert!(crashes > 2, "{crashes}");
+    }
+
+    #[test]
+    fn a_job_update_cut_short_anywhere_leaves_the_old_state_or_the_new_one() {
+        let crashes = at_every_crash(
+            |store| {
+                store.save(&tag(), &capture(1)).unwrap();
+                store.submission(&tag()).unwrap().set_job(&job(JobStage::Prepared)).unwrap();
+            },
+            |store| store.submission(&tag())?.set_job(&job(JobStage::Uploaded)),
+            |store| {
+                let stage = store.job(&tag()).unwrap().unwrap().stage;
+                assert!(matches!(stage, JobStage::Prepared | JobStage::Uploaded));
+                assert_eq!(store.load(&tag()).unwrap(), capture(1));
+            },
+        );
+        assert!(crashes > 3, "{crashes}");
+    }
+
+    #[test]
+    fn a_save_that_fails_in_a_live_process_removes_what_it_wrote() {
+        for steps in 0.. {
+            let directory = tempfile::tempdir().unwrap();
+            let store = Store::open(directory.path()).unwrap();
+            store.save(&tag(), &capture(1)).unwrap();
+            let failed = crash::once_after(steps, || store.save(&tag(), &capture(2))).is_err();
+            let found = store.load(&tag()).unwrap();
+            assert!(found == capture(1) || found == capture(2));
+            let names = names_in(&store.directory(&tag())).unwrap();
+            let pointer_written = found == capture(2);
+            assert!(names.len() == 2 || pointer_written, "after {steps} steps: {names:?}");
+            if !failed && names.len() == 2 {
+                assert!(steps > 10, "{steps}");
+                return;
+            }
+        }
+    }
 }

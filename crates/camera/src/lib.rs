@@ -19,6 +19,7 @@ mod folder;
 pub mod mjpeg;
 mod picture;
 mod recording;
+mod still;
 mod subject;
 mod timing;
 pub mod y4m;
@@ -28,6 +29,7 @@ use liveface_core::{Frame, Guidance};
 pub use error::CameraError;
 pub use picture::{MAX_ENCODED_BYTES, MAX_PIXELS, PictureError};
 pub use recording::Recording;
+pub use still::Still;
 pub use subject::Subject;
 
 /// Delivers frames one after the other.

@@ -23,6 +23,9 @@ pub enum PictureError {
     /// The bytes are neither JPEG nor PNG.
     #[error("the file is neither a JPEG nor a PNG image")]
     Format,
+    /// The file cannot be read.
+    #[error("the file cannot be read: {0}")]
+    Read(#[source] std::io::Error),
     /// The file is larger than [`MAX_ENCODED_BYTES`].
     #[error("the file is larger than {MAX_ENCODED_BYTES} bytes")]
     TooManyBytes,
@@ -135,7 +138,14 @@ mod tests {
         let frame = layout.frame(&pixels, Timestamp::ZERO).unwrap();
         let mut out = Vec::new();
         let size = (frame.width(), frame.height());
-        rgb8(&frame, Affine::IDENTITY, size, Filter::Bilinear, Border::Black, &mut out);
+        rgb8(
+            &frame,
+            Affine::scale_then_move(1.0, 1.0, 0.0, 0.0),
+            size,
+            Filter::Bilinear,
+            Border::Black,
+            &mut out,
+        );
         (size.0, size.1, out)
     }
 
@@ -194,7 +204,8 @@ mod tests {
     #[test]
     fn a_webcam_jpeg_without_huffman_tables_is_decoded() {
         let whole = jpeg(None);
-        let mut bare = whole[..2].to_vec();
+        // What the first segment of a webcam's Motion JPEG says.
+        let mut bare = [&whole[..2], b"\xFF\xE0\0\x07AVI1\0"].concat();
         let mut rest = &whole[2..];
         while rest[1] != 0xDA {
             let length = 2 + usize::from(u16::from_be_bytes([rest[2], rest[3]]));

@@ -1,5 +1,7 @@
 //! Recordings and subjects, from real files.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +21,14 @@ fn fixtures() -> PathBuf {
 fn pixels(frame: &Frame<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     let size = (frame.width(), frame.height());
-    rgb8(frame, Affine::IDENTITY, size, Filter::Bilinear, Border::Black, &mut out);
+    rgb8(
+        frame,
+        Affine::scale_then_move(1.0, 1.0, 0.0, 0.0),
+        size,
+        Filter::Bilinear,
+        Border::Black,
+        &mut out,
+    );
     out
 }
 
@@ -29,6 +38,8 @@ fn decoded(path: &Path) -> Vec<u8> {
 
 /// The times of all frames, or the first error.
 fn times(mut source: impl FrameSource) -> Result<Vec<Duration>, CameraError> {
+    // Apps choose a source at run time.
+    let source: &mut dyn FrameSource = &mut source;
     let mut times = Vec::new();
     while let Some(frame) = source.next_frame()? {
         times.push(frame.timestamp());

@@ -47,7 +47,8 @@ pub struct ShotRecord {
     pub smile: f32,
     /// The smaller eye's openness, 0 to 1.
     pub eye_openness: f32,
-    /// Cosine similarity to the capture's first picture, -1 to 1.
+    /// Cosine similarity to the best of the earlier pictures, of the same expression if there is
+    /// one, -1 to 1; 1 for the first.
     pub similarity: Option<f32>,
     /// The passive check's score, 0 (attack) to 1 (live).
     pub pad_live: Option<f32>,
@@ -89,7 +90,7 @@ pub struct Evidence {
     pub pad_live_median: Option<f32>,
     /// Lowest passive check over all pictures.
     pub pad_live_min: Option<f32>,
-    /// Lowest similarity of any picture to the first.
+    /// Lowest similarity of any picture to the earlier ones.
     pub similarity_min: Option<f32>,
     /// Times when the sequence started again.
     pub restarts: Vec<Restart>,

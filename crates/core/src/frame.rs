@@ -307,7 +307,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The map from pixels of the upright picture to stored pixels.
-    pub(crate) fn to_stored(&self) -> Affine {
+    pub(crate) fn stored_from_upright(&self) -> Affine {
         let (w, h) = (self.stored_width as f32 - 1.0, self.stored_height as f32 - 1.0);
         let turn = match self.rotation {
             Rotation::None => Affine { a: 1.0, b: 0.0, tx: 0.0, c: 0.0, d: 1.0, ty: 0.0 },

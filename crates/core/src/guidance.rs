@@ -68,8 +68,6 @@ coded! {
         MoveSlightly = "move_slightly", "Move your head a little";
         /// Everything is right, pictures are being taken.
         Capturing = "capturing", "Capturing";
-        /// The capture has ended.
-        Done = "done", "Done";
     }
 }
 

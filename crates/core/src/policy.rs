@@ -100,8 +100,8 @@ section! {
     Viewfinder {
         /// Width over height of the viewfinder in a landscape frame. Source: the 480x640 selfie of Smile ID's SDKs.
         aspect: f32 = 0.75;
-        /// Least area of the face's box over the viewfinder's. Source: Smile ID enhanced capture, 0.10.
-        min_face_area: f32 = 0.10;
+        /// Least area of the face's box over the viewfinder's. Source: Smile ID enhanced capture, 0.10 of ML Kit's box, which is larger than the box around the mesh.
+        min_face_area: f32 = 0.08;
         /// Largest area of the face's box over the viewfinder's. Source: Smile ID, 0.30.
         max_face_area: f32 = 0.30;
         /// Farthest that the face's middle may be from the viewfinder's, as a share of the viewfinder's width and height. Source: Smile ID's web capture, 15 % tolerance; a little more because the oval may be held low.
@@ -116,8 +116,10 @@ section! {
     PoseLimits {
         /// Source: Smile ID enhanced selfie, 15.
         max_yaw_degrees: f32 = 15.0;
-        /// Source: Smile ID enhanced selfie, 30 ; tightened because the mesh's own neutral pitch is -3 to -14.
-        max_pitch_degrees: f32 = 22.0;
+        /// What the pitch of a face that looks straight ahead is measured as. Source: -3 to -14, measured on rendered faces and known of MediaPipe's mesh.
+        neutral_pitch_degrees: f32 = -7.0;
+        /// Largest difference to `neutral_pitch_degrees`. Source: Smile ID enhanced selfie, 30; tightened so that 25 degrees up or down are refused whatever the face's own neutral pitch.
+        max_pitch_degrees: f32 = 18.0;
         /// Source: Smile ID enhanced selfie, 30; tightened to keep the face upright in the 320 px images.
         max_roll_degrees: f32 = 20.0;
         /// Fastest move of the face's middle, in face widths a second, while a picture is taken. Own choice: half a face width a second blurs by 1 % of the face at 1/50 s.
@@ -140,12 +142,14 @@ section! {
 section! {
     /// How good the picture must be.
     QualityLimits {
-        /// Least mean luminance of the face, 0 to 1 in linear light. Source: Smile ID, 50 of 255 in gamma luma = 0.032.
-        min_luminance: f32 = 0.032;
+        /// Least mean luminance of the face, 0 to 1 in linear light. Source: between Smile ID's 50 (Android) and 85 (web) of 255 in gamma luma: 60 = 0.045.
+        min_luminance: f32 = 0.045;
         /// Largest mean luminance of the face, 0 to 1 in linear light. Source: Smile ID iOS, 200 of 255 in gamma luma = 0.578.
         max_luminance: f32 = 0.578;
         /// Largest share of nearly white face pixels, 0 to 1. Own choice.
         max_over_exposed: f32 = 0.25;
+        /// Largest share of the whole picture above 200 of 255 in gamma luma, 0 to 1. Source: 200 is Smile ID iOS's upper brightness; the share is our own choice.
+        max_scene_brightness: f32 = 0.4;
         /// Least sharpness (variance of the Laplacian of the face at its standard size). Source: measured, see the measure.
         min_sharpness: f32 = 20.0;
     }
@@ -156,9 +160,7 @@ section! {
     SequenceLimits {
         /// Liveness images before the selfie. Source: Smile ID, 7.
         liveness_images: u32 = 7;
-        /// The first so many must show a relaxed face, so that a smile is a change. Source: Smile ID's web capture, the first fifth.
-        neutral_images: u32 = 1;
-        /// Liveness images from this index on need a smile. Source: Smile ID, more than 3 of 7.
+        /// Liveness images from this index on need a smile; those before it, and the selfie, a relaxed face, so that the smile is a change. Source: Smile ID, more than 3 of 7.
         smile_from: u32 = 3;
         /// Least change of any head angle between two pictures, degrees. Source: Smile ID Android, 0.75.
         min_motion_degrees: f32 = 0.75;
@@ -196,12 +198,18 @@ section! {
 }
 
 section! {
-    /// Whether two faces are one person's. Cosine similarity of embeddings.
+    /// Whether two faces are one person's. Cosine similarity of embeddings, -1 to 1. Measured with
+    /// the embedding that is shipped: photos of one person 0.71 to 0.94, of different persons at
+    /// most 0.40; rendered heads look more alike to it, 0.41 to 0.84 between different ones.
     Identity {
-        /// Two pictures of one capture are one person's from here on. Own choice, see the embedding's card.
-        same_capture_similarity: f32 = 0.5;
-        /// Two captures are one person's from here on. Own choice, see the embedding's card.
-        match_similarity: f32 = 0.55;
+        /// Least similarity of a picture to the best of the capture's earlier pictures with the same expression. Own choice: rendered heads keep 0.90 and more, another head reaches at most 0.77.
+        same_expression_similarity: f32 = 0.8;
+        /// Least similarity to the best of the earlier pictures, when none has the same expression. Own choice: rendered heads keep 0.67 and more from relaxed to smiling.
+        other_expression_similarity: f32 = 0.55;
+        /// Two photos taken anywhere show one person from here on. Own choice, between the 0.40 and the 0.71 above.
+        match_similarity: f32 = 0.5;
+        /// Two guided captures, each the mean of all its pictures, are one person's from here on. Own choice: stricter, because both were taken frontal, sharp and well lit.
+        verify_similarity: f32 = 0.82;
     }
 }
 
@@ -268,10 +276,13 @@ impl Policy {
         share("quality.min_luminance", self.quality.min_luminance)?;
         share("quality.max_luminance", self.quality.max_luminance)?;
         share("quality.max_over_exposed", self.quality.max_over_exposed)?;
+        share("quality.max_scene_brightness", self.quality.max_scene_brightness)?;
         share("presentation.retry_below", self.presentation.retry_below)?;
         share("presentation.attack_below", self.presentation.attack_below)?;
-        share("identity.same_capture_similarity", self.identity.same_capture_similarity)?;
+        share("identity.same_expression_similarity", self.identity.same_expression_similarity)?;
+        share("identity.other_expression_similarity", self.identity.other_expression_similarity)?;
         share("identity.match_similarity", self.identity.match_similarity)?;
+        share("identity.verify_similarity", self.identity.verify_similarity)?;
         for (name, value) in [
             ("viewfinder.aspect", self.viewfinder.aspect),
             ("viewfinder.min_margin", self.viewfinder.min_margin + 1.0),
@@ -304,10 +315,10 @@ impl Policy {
             "1 to 64",
         )?;
         rule(
-            "sequence.neutral_images",
-            self.sequence.neutral_images.to_string(),
-            self.sequence.neutral_images <= self.sequence.smile_from,
-            "at most sequence.smile_from",
+            "pose.neutral_pitch_degrees",
+            self.pose.neutral_pitch_degrees.to_string(),
+            (-90.0..=90.0).contains(&self.pose.neutral_pitch_degrees),
+            "-90 to 90",
         )?;
         rule(
             "sequence.frozen_frames",

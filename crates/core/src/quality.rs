@@ -15,15 +15,18 @@ pub enum Component {
     OverExposurePrevention,
     /// How much fine detail the face has.
     Sharpness,
+    /// How much of the whole picture is bright.
+    SceneBrightness,
 }
 
 impl Component {
     /// Every component that is measured, in the order of records.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::LuminanceMean,
         Self::UnderExposurePrevention,
         Self::OverExposurePrevention,
         Self::Sharpness,
+        Self::SceneBrightness,
     ];
 
     /// The name in snake case, as records have it.
@@ -34,6 +37,7 @@ impl Component {
             Self::UnderExposurePrevention => "under_exposure_prevention",
             Self::OverExposurePrevention => "over_exposure_prevention",
             Self::Sharpness => "sharpness",
+            Self::SceneBrightness => "scene_brightness",
         }
     }
 }

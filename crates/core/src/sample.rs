@@ -35,7 +35,7 @@ pub fn rgb(
     border: Border,
     mut put: impl FnMut([f32; 3]),
 ) {
-    let map = frame.to_stored().after(to_picture);
+    let map = frame.stored_from_upright().after(to_picture);
     let range = frame.range();
     let (y, second, third) = (frame.plane(0), frame.plane(1), frame.plane(2));
     let at = Sampler { frame, map, width, height, filter, border };

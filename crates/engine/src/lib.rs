@@ -1,1 +1,53 @@
-//! x
+//! On-device selfie capture and liveness.
+//!
+//! Load an [`Engine`] once, start a [`Session`] for each capture, push frames and do what the
+//! events say; a finished session gives a [`Capture`] to keep in a [`Store`] under a [`Tag`].
+//!
+//! ```no_run
+//! use liveface::camera::{FrameSource, Subject};
+//! use liveface::{Engine, Event, Policy, Store, Tag, Verdict};
+//!
+//! let engine = Engine::load(&Default::default())?;
+//! let mut session = engine.session(Policy::preset("smart-selfie")?, 1)?;
+//! let mut camera = Subject::open("fixtures/clips-f1", 15.0)?;
+//! while let Some(frame) = camera.next_frame()? {
+//!     for event in session.push(&frame)? {
+//!         if let Event::Guidance { guidance, .. } = event {
+//!             println!("{guidance}");
+//!             camera.show(guidance);
+//!         }
+//!     }
+//!     if session.ended() {
+//!         break;
+//!     }
+//! }
+//! let capture = session.finish();
+//! if capture.record.verdict == Verdict::Live {
+//!     Store::open("captures")?.save(&Tag::generate()?, &capture)?;
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod analysis;
+mod engine;
+mod error;
+mod event;
+mod session;
+
+pub use analysis::{AnalysisOptions, FaceReport};
+pub use engine::{Engine, EngineConfig};
+pub use error::EngineError;
+pub use event::Event;
+pub use session::Session;
+
+pub use liveface_bundle::{BundleError, Capture, CapturedImage, Store, Tag};
+/// Where frames come from.
+pub use liveface_camera as camera;
+pub use liveface_core::{
+    Challenge, ColourRange, Component, Embedding, Evidence, Expression, Face, Frame, FrameCounts,
+    FrameError, Guidance, Measure, Observation, PixelFormat, Plane, Policy, PolicyError, Pose,
+    QualityRecord, Reason, Restart, Rotation, ShotKind, Timestamp, Verdict, policy,
+};
+pub use liveface_vision::{
+    Detection, ModelSource, ONNX_RUNTIME_VERSION, Tracker, Vision, VisionError,
+};

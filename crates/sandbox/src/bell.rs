@@ -38,7 +38,9 @@ impl Bell {
     pub(crate) fn wait(&self, time: Option<Duration>) {
         let quiet = |state: &mut State| !state.rung && !state.stopping;
         let mut state = match time {
-            None => self.changed.wait_while(self.lock(), quiet).unwrap_or_else(PoisonError::into_inner),
+            None => {
+                self.changed.wait_while(self.lock(), quiet).unwrap_or_else(PoisonError::into_inner)
+            }
             Some(time) => {
                 self.changed
                     .wait_timeout_while(self.lock(), time, quiet)

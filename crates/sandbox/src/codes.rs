@@ -36,7 +36,7 @@ impl RequestError {
     pub(crate) const WRONG_USER: Self = Self::new("2209", "This job_id belongs to another user_id");
     /// Documented; the text is the sandbox's.
     pub(crate) const NOT_ENROLLED: Self = Self::new("2210", "No enrolled user for this user_id");
-    /// Documented; the sandbox knows only the two SmartSelfie job types.
+    /// Documented; the sandbox knows only job types 2 and 4.
     pub(crate) const INVALID_JOB_TYPE: Self =
         Self::new("2212", "Invalid job_type: this sandbox does 4 (register) and 2 (authenticate)");
     /// Documented.
@@ -90,7 +90,8 @@ impl Outcome {
         Self::new("0822", "Rejected - Liveness Images Show Another Face Than the Selfie");
     /// Documented.
     pub(crate) const SELFIE_UNUSABLE: Self = Self::new("0001", "Selfie image unusable");
-    /// The code is documented for unusable data; the text is the sandbox's. So are the next four.
+    /// The code is documented for unusable data; the text is the sandbox's; likewise the
+    /// next three.
     pub(crate) const SELFIE_NO_FACE: Self =
         Self::new("0001", "Selfie image unusable - No Face Found");
     pub(crate) const SELFIE_MANY_FACES: Self =

@@ -16,8 +16,8 @@ pub trait FaceAnalyser: Send {
 /// One face of a picture.
 #[derive(Clone, Debug)]
 pub struct SeenFace {
-    /// Who it is.
-    pub embedding: Embedding,
+    /// Who it is; `None` when the face is there but its owner cannot be told.
+    pub embedding: Option<Embedding>,
     /// The passive presentation-attack score, 0 (attack) to 1 (live).
     pub pad_live: f32,
     /// Area of the face's box, in square pixels.

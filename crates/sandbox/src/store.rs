@@ -155,7 +155,11 @@ impl Store {
 
     /// The job of that id.
     pub(crate) fn job(&self, job_id: &str) -> Result<Option<Job>, StoreError> {
-        self.read()?.open_table(JOBS)?.get((self.partner.as_str(), job_id))?.map(|job| parse(job.value())).transpose()
+        self.read()?
+            .open_table(JOBS)?
+            .get((self.partner.as_str(), job_id))?
+            .map(|job| parse(job.value()))
+            .transpose()
     }
 
     /// Every finished result of a user, newest first.
@@ -193,8 +197,9 @@ impl Store {
         let zips = transaction.open_table(ZIPS)?;
         let zip = zips.get(key.value())?.ok_or(StoreError::Record { what: "waiting zip" })?;
         let jobs = transaction.open_table(JOBS)?;
-        let job =
-            jobs.get((partner, job_id.value()))?.ok_or(StoreError::Record { what: "waiting job" })?;
+        let job = jobs
+            .get((partner, job_id.value()))?
+            .ok_or(StoreError::Record { what: "waiting job" })?;
         Ok(Some((parse(job.value())?, zip.value().to_vec())))
     }
 
@@ -272,7 +277,8 @@ impl Change<'_> {
 
     /// Enrols the user, or replaces the enrolment.
     pub(crate) fn enrol(&self, user_id: &str, template: &Embedding) -> Result<(), StoreError> {
-        let bytes: Vec<u8> = template.values().iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes: Vec<u8> =
+            template.values().iter().flat_map(|value| value.to_le_bytes()).collect();
         let mut users = self.transaction.open_table(USERS)?;
         users.insert((self.partner, user_id), bytes.as_slice())?;
         Ok(())

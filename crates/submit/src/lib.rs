@@ -1,1 +1,42 @@
-//! x
+//! Sends the capture under a tag to Smile ID, or to anything that speaks its API, as a register or
+//! authenticate job, and types the result.
+//!
+//! A job is three steps: `POST /upload` announces it, a `PUT` brings the zip, `POST /job_status`
+//! asks for the result until it is there. How far a job has come is kept with the capture: a
+//! process that was killed, or had no network, calls again and goes on where it was, with the same
+//! job id.
+//!
+//! ```no_run
+//! use liveface_bundle::{Store, Tag};
+//! use liveface_submit::{ApiKeySigner, Client, ClientConfig, Environment, JobRequest};
+//!
+//! let store = Store::open("captures")?;
+//! let signer = ApiKeySigner::new("2345", "the API key")?;
+//! let client = Client::new(ClientConfig::new(Environment::Sandbox), signer)?;
+//! let request = JobRequest::new("user-0001");
+//! match client.register(&store, &Tag::new("visit 7")?, &request, None) {
+//!     Ok(outcome) if outcome.is_approved() => {}
+//!     Ok(outcome) => eprintln!("{:?} {:?}", outcome.decision(), outcome.result_text()),
+//!     Err(error) if error.is_retryable() => eprintln!("later: {error}"),
+//!     Err(error) => eprintln!("{error}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod client;
+mod config;
+mod environment;
+mod error;
+mod http;
+mod request;
+mod result;
+pub mod signature;
+pub mod wire;
+
+pub use client::{Client, ClientConfig, PollPolicy, Progress};
+pub use config::SmileConfig;
+pub use environment::Environment;
+pub use error::SubmitError;
+pub use request::{GeoInfo, JobRequest, JobType};
+pub use result::{ActionResult, Decision, JobOutcome, JobResult};
+pub use signature::{ApiKeySigner, Signed, Signer, SignerError};

@@ -22,6 +22,28 @@ pub enum ModelSource {
     Folder(PathBuf),
 }
 
+impl ModelSource {
+    /// What messages call the place.
+    fn place(&self) -> PathBuf {
+        match self {
+            Self::Embedded => PathBuf::from("(built in)"),
+            Self::Folder(folder) => folder.clone(),
+        }
+    }
+
+    fn fetch(&self, file: &str) -> Result<Cow<'static, [u8]>, VisionError> {
+        match self {
+            Self::Embedded => embedded(file),
+            Self::Folder(folder) => {
+                let path = folder.join(file);
+                std::fs::read(&path)
+                    .map(Cow::Owned)
+                    .map_err(|source| VisionError::ModelFile { path, source })
+            }
+        }
+    }
+}
+
 /// The model files, read and checked by sha256.
 pub struct ModelFiles {
     entries: Vec<(Entry, Cow<'static, [u8]>)>,
@@ -34,20 +56,10 @@ impl ModelFiles {
     /// # Errors
     /// Names the file that is missing, changed or not as `models.toml` says.
     pub fn read(source: &ModelSource) -> Result<Self, VisionError> {
-        let fetch: Box<dyn Fn(&str) -> Result<Cow<'static, [u8]>, VisionError>> = match source {
-            ModelSource::Embedded => Box::new(embedded),
-            ModelSource::Folder(folder) => {
-                let folder = folder.clone();
-                Box::new(move |file| read_file(&folder, file))
-            }
-        };
-        let place = match source {
-            ModelSource::Embedded => PathBuf::from("(built in)"),
-            ModelSource::Folder(folder) => folder.clone(),
-        };
-        let manifest: Manifest = parse(&place.join(MANIFEST), &fetch(MANIFEST)?)?;
+        let place = source.place();
+        let manifest: Manifest = parse(&place.join(MANIFEST), &source.fetch(MANIFEST)?)?;
         let canonical_face: CanonicalFace =
-            parse(&place.join(CANONICAL_FACE), &fetch(CANONICAL_FACE)?)?;
+            parse(&place.join(CANONICAL_FACE), &source.fetch(CANONICAL_FACE)?)?;
         let mut entries = Vec::new();
         for entry in manifest.model {
             if Path::new(&entry.file).components().count() != 1 {
@@ -56,7 +68,7 @@ impl ModelFiles {
                     why: format!("`{}` is not the name of a file in the models folder", entry.file),
                 });
             }
-            let bytes = fetch(&entry.file)?;
+            let bytes = source.fetch(&entry.file)?;
             let found = hex(&Sha256::digest(&bytes));
             if found != entry.sha256 {
                 return Err(VisionError::ModelHash {
@@ -100,11 +112,6 @@ fn parse<T: serde::de::DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T,
     let wrong = |why: String| VisionError::Manifest { path: path.to_path_buf(), why };
     let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
     toml::from_str(text).map_err(|error| wrong(error.to_string()))
-}
-
-fn read_file(folder: &Path, file: &str) -> Result<Cow<'static, [u8]>, VisionError> {
-    let path = folder.join(file);
-    std::fs::read(&path).map(Cow::Owned).map_err(|source| VisionError::ModelFile { path, source })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -147,9 +147,9 @@ fn best_rotation(s: &[[f64; 3]; 3]) -> Option<[Vector; 3]> {
                 for row in &mut n {
                     (row[p], row[q]) = (c * row[p] - sn * row[q], sn * row[p] + c * row[q]);
                 }
-                for k in 0..4 {
-                    (n[p][k], n[q][k]) = (c * n[p][k] - sn * n[q][k], sn * n[p][k] + c * n[q][k]);
-                }
+                let (upper, lower) = (n[p], n[q]);
+                n[p] = std::array::from_fn(|k| c * upper[k] - sn * lower[k]);
+                n[q] = std::array::from_fn(|k| sn * upper[k] + c * lower[k]);
                 for row in &mut vectors {
                     (row[p], row[q]) = (c * row[p] - sn * row[q], sn * row[p] + c * row[q]);
                 }

@@ -70,6 +70,21 @@ impl Vision {
         Ok(faces)
     }
 
+    /// The face `last` again, in the next frame; `None` when it is gone.
+    ///
+    /// # Errors
+    /// When ONNX Runtime fails.
+    pub fn follow(
+        &mut self,
+        frame: &Frame<'_>,
+        last: &Face,
+        limits: &policy::Tracking,
+    ) -> Result<Option<Face>, VisionError> {
+        let region = self.mesh.region_of_landmarks(&last.landmarks);
+        let seen = self.look(frame, region, limits)?;
+        Ok(seen.map(|seen| self.face(frame, seen, last.track, last.detection_score)))
+    }
+
     /// How live the face looks to the passive check, 0 (attack) to 1 (live).
     ///
     /// # Errors
@@ -126,23 +141,17 @@ impl Vision {
 /// notice a second face; while one is there, on every frame.
 pub struct Tracker {
     limits: policy::Tracking,
-    track: Option<Track>,
+    subject: Option<Face>,
     last_track: u32,
     since_detection: u32,
     others: usize,
-}
-
-struct Track {
-    id: u32,
-    region: RotatedSquare,
-    detection_score: f32,
 }
 
 impl Tracker {
     /// A tracker that follows nothing yet.
     #[must_use]
     pub fn new(limits: policy::Tracking) -> Self {
-        Self { limits, track: None, last_track: 0, since_detection: 0, others: 0 }
+        Self { limits, subject: None, last_track: 0, since_detection: 0, others: 0 }
     }
 
     /// Looks at the next frame.
@@ -154,12 +163,10 @@ impl Tracker {
         vision: &mut Vision,
         frame: &Frame<'_>,
     ) -> Result<Observation, VisionError> {
-        let mut subject = None;
-        if let Some(track) = self.track.take()
-            && let Some(seen) = vision.look(frame, track.region, &self.limits)?
-        {
-            subject = Some(vision.face(frame, seen, track.id, track.detection_score));
-        }
+        let mut subject = match self.subject.take() {
+            Some(last) => vision.follow(frame, &last, &self.limits)?,
+            None => None,
+        };
         self.since_detection += 1;
         let due = self.others > 0 || self.since_detection >= self.limits.redetect_every_frames;
         if subject.is_none() || due {
@@ -170,11 +177,7 @@ impl Tracker {
             }
             self.others = self.count_others(subject.as_ref(), &detections);
         }
-        self.track = subject.as_ref().map(|face| Track {
-            id: face.track,
-            region: vision.mesh.region_of_landmarks(&face.landmarks),
-            detection_score: face.detection_score,
-        });
+        self.subject.clone_from(&subject);
         Ok(Observation {
             timestamp: frame.timestamp(),
             width: frame.width(),

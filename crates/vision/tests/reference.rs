@@ -48,7 +48,9 @@ fn the_astronaut_is_seen_as_mediapipe_sees_her() {
     {
         assert!((seen - expected).abs() < 0.5, "box {seen} {expected}");
     }
-    for (seen, expected) in found[0].keypoints.iter().zip(expected["keypoints_px"].as_array().unwrap()) {
+    for (seen, expected) in
+        found[0].keypoints.iter().zip(expected["keypoints_px"].as_array().unwrap())
+    {
         let expected = floats(expected);
         assert!((seen.x - expected[0]).hypot(seen.y - expected[1]) < 0.5, "{seen:?} {expected:?}");
     }
@@ -65,7 +67,10 @@ fn the_astronaut_is_seen_as_mediapipe_sees_her() {
     assert_eq!(distances.len(), 478);
     let mean = distances.iter().sum::<f32>() / distances.len() as f32;
     let largest = distances.iter().copied().fold(0.0, f32::max);
-    println!("mesh: mean {mean} px, largest {largest} px; pose {:?}; {:?}", faces[0].pose, faces[0].expression);
+    println!(
+        "mesh: mean {mean} px, largest {largest} px; pose {:?}; {:?}",
+        faces[0].pose, faces[0].expression
+    );
     assert!(mean < 0.1 && largest < 0.5, "mean {mean} px, largest {largest} px");
     println!("live {}", vision.presentation(&frame, &faces[0]).unwrap());
 }

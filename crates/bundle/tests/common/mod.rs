@@ -1,0 +1,67 @@
+//! Captures for tests: real frames, really encoded.
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of this"
+)]
+
+use std::collections::BTreeMap;
+
+use liveface_bundle::{Capture, CapturedImage, JobStage, JobState, encode};
+use liveface_core::{CaptureRecord, Frame, ShotKind, Timestamp, Verdict};
+
+/// A capture of two liveness images and a selfie whose pictures and record tell `number`.
+pub fn capture(number: u64) -> Capture {
+    Capture {
+        images: vec![
+            image(number, ShotKind::Liveness, 0),
+            image(number, ShotKind::Liveness, 1),
+            image(number, ShotKind::Selfie, 0),
+        ],
+        record: CaptureRecord {
+            engine_version: "0.1.0".to_owned(),
+            policy: "smart-selfie".to_owned(),
+            seed: number,
+            models: BTreeMap::from([("face_mesh".to_owned(), "00ff".to_owned())]),
+            verdict: Verdict::Live,
+            reasons: vec![],
+            evidence: Default::default(),
+            shots: vec![],
+            guidance: vec![],
+            frames: Default::default(),
+        },
+    }
+}
+
+fn image(number: u64, kind: ShotKind, index: u32) -> CapturedImage {
+    let shade = (number * 31 % 200) as u8;
+    let pixels: Vec<u8> = (0..48 * 64).flat_map(|i| [shade, (i % 256) as u8, 90]).collect();
+    let t_ms = number * 1000 + u64::from(index) * 10 + 5 * u64::from(kind == ShotKind::Selfie);
+    let frame = Frame::rgb(48, 64, &pixels, Timestamp::from_millis(t_ms)).unwrap();
+    encode(&frame, kind, index, 32, 80).unwrap()
+}
+
+/// A job at `stage`.
+pub fn job(stage: JobStage) -> JobState {
+    JobState {
+        job_type: 4,
+        user_id: "user-0001".to_owned(),
+        job_id: "job-0001".to_owned(),
+        partner_id: "2345".to_owned(),
+        environment: "sandbox".to_owned(),
+        base_url: "http://127.0.0.1:1".to_owned(),
+        callback_url: Some("https://partner.example/cb".to_owned()),
+        partner_params: BTreeMap::from([("order".to_owned(), "ORD-9".to_owned())]),
+        allow_re_enroll: false,
+        use_enrolled_image: true,
+        id_info: BTreeMap::new(),
+        metadata: vec![serde_json::json!({"name": "geolocation", "value": 1.5})],
+        created: "2026-01-02T03:04:05.678Z".to_owned(),
+        stage,
+        ref_id: None,
+        smile_job_id: Some("0000000583".to_owned()),
+        last_status: Some("{ \"job_complete\": false }".to_owned()),
+    }
+}

@@ -1,0 +1,304 @@
+//! What the store promises to whoever keeps captures in it.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{capture, job};
+use liveface_bundle::{BundleError, JobStage, Store, Tag, TagState};
+use proptest::prelude::*;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path().join("a/b")).unwrap();
+    (directory, store)
+}
+
+fn tag(name: &str) -> Tag {
+    Tag::new(name).unwrap()
+}
+
+#[test]
+fn what_is_saved_is_loaded_the_same() {
+    let (_directory, store) = store();
+    store.save(&tag("visit 7"), &capture(1)).unwrap();
+    let again = Store::open(store.path()).unwrap();
+    assert_eq!(again.load(&tag("visit 7")).unwrap(), capture(1));
+
+    let files = again.image_files(&tag("visit 7")).unwrap();
+    let names: Vec<_> = files.iter().map(|f| f.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["si_selfie_1005.jpg", "si_liveness_1000.jpg", "si_liveness_1010.jpg"]);
+    assert_eq!(fs::read(&files[0]).unwrap(), capture(1).selfie().unwrap().jpeg);
+}
+
+#[test]
+fn using_a_tag_again_replaces_capture_and_job() {
+    let (_directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    store.submission(&tag("a")).unwrap().set_job(&job(JobStage::Final)).unwrap();
+    store.save(&tag("a"), &capture(2)).unwrap();
+    assert_eq!(store.load(&tag("a")).unwrap(), capture(2));
+    assert_eq!(store.job(&tag("a")).unwrap(), None);
+    assert_eq!(store.tags().unwrap().len(), 1);
+}
+
+#[test]
+fn lists_tell_how_far_each_capture_is() {
+    let (_directory, store) = store();
+    for (name, stage) in [
+        ("idle", None),
+        ("prepared", Some(JobStage::Prepared)),
+        ("uploaded", Some(JobStage::Uploaded)),
+        ("final", Some(JobStage::Final)),
+    ] {
+        store.save(&tag(name), &capture(1)).unwrap();
+        if let Some(stage) = stage {
+            store.submission(&tag(name)).unwrap().set_job(&job(stage)).unwrap();
+            assert_eq!(store.job(&tag(name)).unwrap(), Some(job(stage)));
+        }
+    }
+    let listed: Vec<_> = store.tags().unwrap();
+    let mut states: Vec<_> = listed.iter().map(|t| (t.tag.as_str(), t.images, t.state)).collect();
+    states.sort_by_key(|(name, ..)| *name);
+    assert_eq!(
+        states,
+        [
+            ("final", 3, TagState::Submitted),
+            ("idle", 3, TagState::Idle),
+            ("prepared", 3, TagState::Submitting),
+            ("uploaded", 3, TagState::Submitting),
+        ]
+    );
+    assert!(listed.is_sorted_by_key(|t| &t.created));
+    assert_eq!(store.idle_tags().unwrap(), [tag("idle")]);
+    assert_eq!(store.clear_submitted().unwrap(), 1);
+    assert_eq!(store.clear_submitted().unwrap(), 0);
+    assert_eq!(store.tags().unwrap().len(), 3);
+}
+
+#[test]
+fn a_cleared_tag_is_gone_from_the_disk() {
+    let (_directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    store.clear(&tag("a")).unwrap();
+    assert!(matches!(store.load(&tag("a")), Err(BundleError::NoSuchTag { .. })));
+    assert!(matches!(store.clear(&tag("a")), Err(BundleError::NoSuchTag { .. })));
+    let left: Vec<_> = fs::read_dir(store.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(left, [store.path().join(".lock")]);
+}
+
+/// Every file below `directory` but locks.
+fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if !path.to_str().unwrap().ends_with("lock") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_found_and_its_file_named() {
+    let (_directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    let kept = files(store.path());
+    assert_eq!(kept.len(), 5);
+    for path in kept {
+        let whole = fs::read(&path).unwrap();
+        for at in (0..whole.len()).step_by(whole.len() / 60 + 1) {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x01;
+            fs::write(&path, &changed).unwrap();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            match store.load(&tag("a")) {
+                Err(BundleError::Damaged { path: named, .. }) => {
+                    // A pointer that names another generation shows as a missing manifest.
+                    assert!(named.ends_with(name) || name == "current.json", "{named:?} {name}");
+                }
+                // White space between the pointer's fields carries nothing.
+                Ok(loaded) => {
+                    assert_eq!(name, "current.json", "byte {at}");
+                    assert!(whole[at].is_ascii_whitespace());
+                    assert_eq!(loaded, capture(1));
+                }
+                Err(other) => panic!("{name} byte {at}: {other}"),
+            }
+        }
+        for shorter in [&whole[..whole.len() - 1], &[]] {
+            fs::write(&path, shorter).unwrap();
+            let loaded = store.load(&tag("a"));
+            let only_line_end = shorter.len() + 1 == whole.len() && whole.ends_with(b"\n");
+            assert!(loaded.is_err() || only_line_end, "{}", path.display());
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(store.load(&tag("a")).is_err());
+        fs::write(&path, &whole).unwrap();
+    }
+    assert_eq!(store.load(&tag("a")).unwrap(), capture(1));
+}
+
+#[test]
+fn a_damaged_capture_can_be_replaced_and_cleared() {
+    let (_directory, store) = store();
+    for end in ["current.json", "manifest.json"] {
+        store.save(&tag("a"), &capture(1)).unwrap();
+        let path = files(store.path()).into_iter().find(|path| path.ends_with(end)).unwrap();
+        fs::write(&path, b"{").unwrap();
+        assert!(matches!(store.tags(), Err(BundleError::Damaged { .. })));
+        store.save(&tag("a"), &capture(2)).unwrap();
+        assert_eq!(store.load(&tag("a")).unwrap(), capture(2));
+        let path = files(store.path()).into_iter().find(|path| path.ends_with(end)).unwrap();
+        fs::write(&path, b"{").unwrap();
+        store.clear(&tag("a")).unwrap();
+        assert!(store.tags().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_capture_is_submitted_by_one_at_a_time() {
+    let (_directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    let first = store.submission(&tag("a")).unwrap();
+    assert!(matches!(store.submission(&tag("a")), Err(BundleError::Busy { .. })));
+    drop(first);
+    store.submission(&tag("a")).unwrap();
+}
+
+#[test]
+fn a_job_is_never_recorded_with_another_capture() {
+    let (_directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    let submission = store.submission(&tag("a")).unwrap();
+    assert_eq!(submission.capture().unwrap(), capture(1));
+    store.save(&tag("a"), &capture(2)).unwrap();
+    let refused = submission.set_job(&job(JobStage::Uploaded));
+    assert!(matches!(refused, Err(BundleError::Replaced { .. })));
+    assert!(matches!(submission.capture(), Err(BundleError::Replaced { .. })));
+    assert_eq!(store.job(&tag("a")).unwrap(), None);
+    // The new capture can be submitted while the old submission still lives.
+    store.submission(&tag("a")).unwrap().set_job(&job(JobStage::Prepared)).unwrap();
+    store.clear(&tag("a")).unwrap();
+    assert!(matches!(submission.job(), Err(BundleError::Replaced { .. })));
+}
+
+#[test]
+fn a_record_that_could_not_be_read_back_is_not_saved() {
+    let (_directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    let mut broken = capture(2);
+    broken.record.shots.push(liveface_core::ShotRecord {
+        kind: liveface_core::ShotKind::Selfie,
+        index: 0,
+        t_ms: 0,
+        challenge: None,
+        pose: Default::default(),
+        smile: f32::NAN,
+        eye_openness: 0.5,
+        similarity: None,
+        pad_live: None,
+        quality: Default::default(),
+    });
+    assert!(matches!(store.save(&tag("a"), &broken), Err(BundleError::Json { .. })));
+    assert_eq!(store.load(&tag("a")).unwrap(), capture(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    store.submission(&tag("a")).unwrap().set_job(&job(JobStage::Prepared)).unwrap();
+    fn check(path: &Path) {
+        let metadata = fs::metadata(path).unwrap();
+        let expected = if metadata.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(metadata.permissions().mode() & 0o777, expected, "{}", path.display());
+        if metadata.is_dir() {
+            fs::read_dir(path).unwrap().for_each(|entry| check(&entry.unwrap().path()));
+        }
+    }
+    check(&directory.path().join("a"));
+}
+
+#[test]
+fn debug_output_of_a_job_names_nobody() {
+    let shown = format!("{:?}", job(JobStage::Prepared));
+    assert!(shown.contains("Prepared"));
+    for private in ["user-0001", "job-0001", "2345", "ORD-9", "583", "geolocation"] {
+        assert!(!shown.contains(private), "{shown}");
+    }
+}
+
+#[test]
+fn threads_that_save_load_and_clear_one_tag_never_see_half_of_anything() {
+    let (_directory, store) = store();
+    let captures: Vec<_> = (0..4).map(capture).collect();
+    std::thread::scope(|scope| {
+        for start in 0..2 {
+            let (store, captures) = (&store, &captures);
+            scope.spawn(move || {
+                for round in 0..15 {
+                    store.save(&tag("a"), &captures[(start + round) % 4]).unwrap();
+                }
+            });
+            scope.spawn(move || {
+                for _ in 0..40 {
+                    match store.load(&tag("a")) {
+                        Ok(found) => assert!(captures.contains(&found)),
+                        Err(BundleError::NoSuchTag { .. }) => {}
+                        Err(other) => panic!("{other}"),
+                    }
+                    store.tags().unwrap();
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..10 {
+                match store.clear(&tag("a")) {
+                    Ok(()) | Err(BundleError::NoSuchTag { .. }) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        });
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_tag_keeps_its_capture_inside_the_store_and_apart_from_others(
+        names in proptest::collection::btree_set(
+            prop_oneof![
+                Just("..".to_owned()), Just(".".to_owned()), Just("../../x".to_owned()),
+                Just("/etc/passwd".to_owned()), Just("CON".to_owned()), Just("nul.txt".to_owned()),
+                Just("a".to_owned()), Just("A".to_owned()), Just("a.".to_owned()),
+                Just("é".to_owned()), Just("e\u{301}".to_owned()), Just("C:\\x".to_owned()),
+                Just(".lock".to_owned()), Just("x".repeat(128)), "\\PC{1,20}",
+            ],
+            1..5,
+        )
+    ) {
+        let (directory, store) = store();
+        let tags: Vec<_> = names.iter().filter_map(|name| Tag::new(name).ok()).collect();
+        for (number, tag) in tags.iter().enumerate() {
+            store.save(tag, &capture(number as u64)).unwrap();
+        }
+        for (number, tag) in tags.iter().enumerate() {
+            prop_assert_eq!(store.load(tag).unwrap(), capture(number as u64));
+        }
+        let mut listed: Vec<_> = store.tags().unwrap().into_iter().map(|t| t.tag).collect();
+        listed.sort();
+        prop_assert_eq!(listed, tags);
+        let outside = fs::read_dir(directory.path()).unwrap().count()
+            + fs::read_dir(directory.path().join("a")).unwrap().count();
+        prop_assert_eq!(outside, 2);
+    }
+}

@@ -1,0 +1,284 @@
+//! The command line.
+
+// Doc comments here are the help texts, where backticks would only be noise.
+#![allow(clippy::doc_markdown)]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Selfie capture and liveness on this machine.
+#[derive(Parser)]
+#[command(name = "liveface", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Example:\n  liveface capture --subject fixtures/clips-f1 --tag my-capture\n\n\
+    Exit codes:\n  0  done (capture: live; register, authenticate: accepted as asked)\n  \
+    2  wrong usage or bad input\n  3  capture not live, or job rejected\n  \
+    4  presentation attack found\n  5  camera or runtime trouble\n  \
+    6  network or server trouble; the job is kept and can be sent again"
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command needs.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// Folder with models.toml and the models; without it, the models built into the program
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) models: Option<PathBuf>,
+    /// ONNX Runtime's shared library; without it, ORT_DYLIB_PATH, beside the program, or what the
+    /// project's set-up unpacked
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) runtime: Option<PathBuf>,
+    /// Print JSON on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run one capture
+    #[command(
+        after_help = "Example:\n  liveface capture --replay fixtures/sequence-m1 --fps 15 --seed 1 --json"
+    )]
+    Capture(CaptureOptions),
+    /// Send a capture as a register job
+    #[command(
+        after_help = "Example:\n  liveface register my-capture --user-id user-1 --env http://127.0.0.1:8080/v1"
+    )]
+    Register(JobOptions),
+    /// Send a capture as an authenticate job
+    #[command(
+        after_help = "Example:\n  liveface authenticate my-capture --user-id user-1 --env sandbox"
+    )]
+    Authenticate(JobOptions),
+    /// Show the state of a tag's job, asking the server if it is not final
+    #[command(after_help = "Example:\n  liveface status my-capture")]
+    Status(StatusOptions),
+    /// Show and clear what lies in the store
+    #[command(after_help = "Example:\n  liveface tags list")]
+    Tags(TagsOptions),
+    /// Write a capture's upload zip without sending it
+    #[command(after_help = "Example:\n  liveface bundle my-capture --out capture.zip")]
+    Bundle(BundleOptions),
+    /// Show everything that the engine sees in still images
+    #[command(after_help = "Example:\n  liveface analyze fixtures/stills/*.jpg")]
+    Analyze(AnalyzeOptions),
+    /// Compare two faces
+    #[command(after_help = "Example:\n  liveface match selfie.jpg card.jpg")]
+    Match(MatchOptions),
+    /// Measure how fast every stage is on this machine
+    #[command(after_help = "Example:\n  liveface bench --frames 300")]
+    Bench(BenchOptions),
+    /// Run a local development server that speaks the submission API
+    #[command(after_help = "Example:\n  liveface sandbox --port 8080 --data sandbox-data")]
+    Sandbox(SandboxOptions),
+    /// Check the runtime library, the models, the store and the clock
+    #[command(after_help = "Example:\n  liveface doctor")]
+    Doctor(DoctorOptions),
+}
+
+#[derive(Args)]
+pub(crate) struct StoreOption {
+    /// Folder of the captures; without it, LIVEFACE_STORE or the user's data folder
+    #[arg(long, value_name = "DIR", env = "LIVEFACE_STORE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[group(id = "source", required = true, multiple = false)]
+pub(crate) struct Source {
+    /// A recording: a folder of images, a .mjpeg or a .y4m file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) replay: Option<PathBuf>,
+    /// A folder of clips (idle, smile, ...): plays the one that the guidance asks for
+    #[arg(long, value_name = "DIR")]
+    pub(crate) subject: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct CaptureOptions {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The preset `smart-selfie`, or a TOML file
+    #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
+    pub(crate) policy: String,
+    /// Seed of everything random; without it, the system's randomness
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Frames a second, where the recording has no frames.csv
+    #[arg(long, default_value_t = 15.0)]
+    pub(crate) fps: f64,
+    /// Name of the capture; without it, one is made. An earlier capture of that name is replaced
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
+    /// Also write a contact sheet: images, guidance over time, scores
+    #[arg(long, value_name = "FILE.png")]
+    pub(crate) sheet: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Credentials {
+    /// `sandbox`, `production` or a base URL
+    #[arg(long, default_value = "sandbox", value_name = "ENV|URL")]
+    pub(crate) env: String,
+    /// Partner id; the API key comes from LIVEFACE_API_KEY or the config file
+    #[arg(long, env = "LIVEFACE_PARTNER_ID")]
+    pub(crate) partner_id: Option<String>,
+    /// A smile_config.json with partner id and key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct JobOptions {
+    /// The capture to send
+    pub(crate) tag: String,
+    /// The user to register or authenticate
+    #[arg(long)]
+    pub(crate) user_id: String,
+    /// Id of the job; without it, one is made
+    #[arg(long)]
+    pub(crate) job_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
+    /// Where the server sends the result as well
+    #[arg(long, value_name = "URL")]
+    pub(crate) callback: Option<String>,
+    /// Allow registering a user who is registered already
+    #[arg(long)]
+    pub(crate) allow_re_enroll: bool,
+    /// Ask the server to use the enrolled image
+    #[arg(long)]
+    pub(crate) use_enrolled_image: bool,
+    /// Extra partner parameter, may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) partner_param: Vec<String>,
+    /// latitude=..,longitude=..,altitude=..,accuracy=..
+    #[arg(long, value_name = "FIELDS")]
+    pub(crate) geo: Option<String>,
+    /// Do not wait for the result
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Seconds to wait for the result
+    #[arg(long, default_value_t = 74)]
+    pub(crate) timeout: u64,
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
+}
+
+#[derive(Args)]
+pub(crate) struct StatusOptions {
+    /// The capture whose job to look at
+    pub(crate) tag: String,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
+}
+
+#[derive(Args)]
+pub(crate) struct TagsOptions {
+    #[command(subcommand)]
+    pub(crate) action: TagsAction,
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TagsAction {
+    /// List all captures
+    List {
+        /// Only those that were not submitted
+        #[arg(long)]
+        idle: bool,
+    },
+    /// Show one capture
+    Show {
+        /// The capture
+        tag: String,
+        /// Write its contact sheet
+        #[arg(long, value_name = "FILE.png")]
+        sheet: Option<PathBuf>,
+    },
+    /// Delete a capture, or all that were submitted
+    #[command(arg_required_else_help = true)]
+    Clear {
+        /// The capture
+        #[arg(required_unless_present = "submitted", conflicts_with = "submitted")]
+        tag: Option<String>,
+        /// All captures whose job has its final result
+        #[arg(long)]
+        submitted: bool,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct BundleOptions {
+    /// The capture
+    pub(crate) tag: String,
+    /// The zip to write
+    #[arg(long, value_name = "FILE.zip")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
+}
+
+#[derive(Args)]
+pub(crate) struct AnalyzeOptions {
+    /// JPEG or PNG images
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Print the 478 landmarks (JSON)
+    #[arg(long)]
+    pub(crate) landmarks: bool,
+    /// Print the embedding (JSON); it is biometric data
+    #[arg(long)]
+    pub(crate) embedding: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct MatchOptions {
+    /// An image
+    pub(crate) a: PathBuf,
+    /// The image to compare it with
+    pub(crate) b: PathBuf,
+    /// The preset or TOML file whose threshold decides
+    #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
+    pub(crate) policy: String,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchOptions {
+    /// A recording to measure on; without it, a picture built into the program
+    #[arg(long, value_name = "PATH")]
+    pub(crate) replay: Option<PathBuf>,
+    /// Frames to measure
+    #[arg(long, default_value_t = 200)]
+    pub(crate) frames: u32,
+    /// Write the figures as JSON
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct SandboxOptions {
+    /// Port on this machine; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Folder for users, jobs and the API key
+    #[arg(long, value_name = "DIR", default_value = "liveface-sandbox")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct DoctorOptions {
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
+}

@@ -1,0 +1,83 @@
+//! `liveface doctor`: checks what the program needs and says what to do about each failure.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use liveface::{Engine, ONNX_RUNTIME_VERSION};
+
+use crate::args::{Common, DoctorOptions};
+use crate::console::{self, Style, styled};
+use crate::failure::{Exit, Failure};
+
+/// A clock before this is wrong: 2026-01-01, before the program was built.
+const EARLIEST_SECONDS: u64 = 1_767_225_600;
+
+struct Check {
+    name: &'static str,
+    result: Result<String, String>,
+}
+
+pub(crate) fn run(common: &Common, options: &DoctorOptions) -> Result<Exit, Failure> {
+    let engine = Engine::load(&super::engine_config(common));
+    let (runtime, models) = match &engine {
+        Ok(engine) => (
+            Ok(format!("{} ({ONNX_RUNTIME_VERSION} or newer)", engine.runtime_library().display())),
+            Ok(engine.model_hashes().keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+        ),
+        Err(
+            error @ liveface::EngineError::Vision(
+                liveface::VisionError::RuntimeMissing { .. }
+                | liveface::VisionError::RuntimeUnusable { .. }
+                | liveface::VisionError::RuntimeLoaded { .. },
+            ),
+        ) => {
+            (Err(error.to_string()), Err("not checked: the runtime library comes first".to_owned()))
+        }
+        Err(error) => (Ok("loaded".to_owned()), Err(error.to_string())),
+    };
+    let checks = [
+        Check { name: "runtime", result: runtime },
+        Check { name: "models", result: models },
+        Check { name: "store", result: store(options) },
+        Check { name: "clock", result: clock() },
+    ];
+    let healthy = checks.iter().all(|check| check.result.is_ok());
+    if common.json {
+        let checks: Vec<_> = checks
+            .iter()
+            .map(|check| {
+                let text = check.result.as_ref().unwrap_or_else(|text| text);
+                serde_json::json!({ "check": check.name, "ok": check.result.is_ok(), "detail": text })
+            })
+            .collect();
+        console::json(&serde_json::json!({ "healthy": healthy, "checks": checks }))?;
+    } else {
+        for check in &checks {
+            let (mark, text) = match &check.result {
+                Ok(text) => (styled("ok  ", Style::Good), text),
+                Err(text) => (styled("FAIL", Style::Bad), text),
+            };
+            console::line(format!("{mark}  {:<8} {text}", check.name))?;
+        }
+    }
+    Ok(if healthy { Exit::Done } else { Exit::Runtime })
+}
+
+/// Opens the store and reads every capture in it.
+fn store(options: &DoctorOptions) -> Result<String, String> {
+    let path = super::store_path(&options.store).map_err(|failure| failure.to_string())?;
+    let store = liveface::Store::open(&path).map_err(|error| error.to_string())?;
+    let tags = store.tags().map_err(|error| error.to_string())?;
+    for summary in &tags {
+        store.load(&summary.tag).map_err(|error| error.to_string())?;
+    }
+    Ok(format!("{} ({} captures, all readable)", path.display(), tags.len()))
+}
+
+fn clock() -> Result<String, String> {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    if seconds < EARLIEST_SECONDS {
+        return Err("the system clock is years behind; set it, or servers will refuse signatures"
+            .to_owned());
+    }
+    Ok("plausible".to_owned())
+}

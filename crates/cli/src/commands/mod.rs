@@ -1,0 +1,63 @@
+//! One file per command.
+
+pub(crate) mod analyze;
+pub(crate) mod bench;
+pub(crate) mod bundle;
+pub(crate) mod capture;
+pub(crate) mod compare;
+pub(crate) mod doctor;
+pub(crate) mod job;
+pub(crate) mod sandbox;
+pub(crate) mod tags;
+
+use std::path::{Path, PathBuf};
+
+use liveface::{Engine, EngineConfig, ModelSource, Policy, Store};
+
+use crate::args::{Common, StoreOption};
+use crate::failure::Failure;
+
+/// Where the runtime library and the models come from.
+fn engine_config(common: &Common) -> EngineConfig {
+    EngineConfig {
+        runtime: common.runtime.clone(),
+        models: common.models.clone().map_or(ModelSource::Embedded, ModelSource::Folder),
+    }
+}
+
+fn engine(common: &Common) -> Result<Engine, Failure> {
+    Ok(Engine::load(&engine_config(common))?)
+}
+
+/// The policy of a preset's name or a TOML file.
+fn policy(name: &str) -> Result<Policy, Failure> {
+    let path = Path::new(name);
+    let looks_like_file = path.extension().is_some() || path.components().count() > 1;
+    if !looks_like_file {
+        return Policy::preset(name).map_err(|error| Failure::input("--policy", error));
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::input(format!("the policy file {name} cannot be read"), error))?;
+    Policy::from_toml(&text).map_err(|error| Failure::input(name, error))
+}
+
+/// The folder of the captures.
+fn store_path(option: &StoreOption) -> Result<PathBuf, Failure> {
+    if let Some(path) = &option.store {
+        return Ok(path.clone());
+    }
+    let set = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let data = set("XDG_DATA_HOME")
+        .or_else(|| set("LOCALAPPDATA"))
+        .or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    data.map(|data| data.join("liveface/captures")).ok_or_else(|| {
+        Failure::input(
+            "no folder for the captures is known",
+            "give --store DIR or set LIVEFACE_STORE",
+        )
+    })
+}
+
+fn store(option: &StoreOption) -> Result<Store, Failure> {
+    Ok(Store::open(store_path(option)?)?)
+}

@@ -1,0 +1,73 @@
+//! `liveface tags`: what lies in the store.
+
+use liveface::Tag;
+use liveface_bundle::TagState;
+
+use crate::args::{Common, TagsAction, TagsOptions};
+use crate::console;
+use crate::failure::{Exit, Failure};
+use crate::sheet;
+
+pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failure> {
+    let store = super::store(&options.store)?;
+    match &options.action {
+        TagsAction::List { idle } => {
+            let mut tags = store.tags()?;
+            tags.retain(|summary| !idle || summary.state == TagState::Idle);
+            if common.json {
+                console::json(&serde_json::json!({ "tags": tags }))?;
+            } else if tags.is_empty() {
+                console::line("No captures.")?;
+            }
+            for summary in tags.iter().filter(|_| !common.json) {
+                let state = match summary.state {
+                    TagState::Idle => "idle",
+                    TagState::Submitting => "submitting",
+                    TagState::Submitted => "submitted",
+                    _ => "unknown",
+                };
+                console::line(format!(
+                    "{:<11} {:>2} images  {}",
+                    state, summary.images, summary.tag
+                ))?;
+            }
+        }
+        TagsAction::Show { tag, sheet: path } => {
+            let tag = Tag::new(tag)?;
+            let capture = store.load(&tag)?;
+            let files = store.image_files(&tag)?;
+            if common.json {
+                console::json(&serde_json::json!({
+                    "tag": tag, "images": files, "record": capture.record, "job": store.job(&tag)?,
+                }))?;
+            } else {
+                console::line(format!(
+                    "{tag}: {:?}, policy {}",
+                    capture.record.verdict, capture.record.policy
+                ))?;
+                for file in files {
+                    console::line(format!("  {}", file.display()))?;
+                }
+                if let Some(job) = store.job(&tag)? {
+                    console::line(format!("  job {} ({:?})", job.job_id, job.stage))?;
+                }
+            }
+            if let Some(path) = path {
+                sheet::write(&capture, path)?;
+            }
+        }
+        TagsAction::Clear { tag: Some(tag), .. } => {
+            store.clear(&Tag::new(tag)?)?;
+            said(common, &serde_json::json!({ "cleared": 1 }), "Cleared.")?;
+        }
+        TagsAction::Clear { tag: None, .. } => {
+            let count = store.clear_submitted()?;
+            said(common, &serde_json::json!({ "cleared": count }), &format!("Cleared {count}."))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn said(common: &Common, json: &serde_json::Value, text: &str) -> Result<(), Failure> {
+    if common.json { console::json(json) } else { console::line(text) }
+}

@@ -1,0 +1,461 @@
+//! The `smart-selfie` sequence: hold still, liveness images with a smile, the selfie, a verdict.
+
+use liveface_core::{
+    Challenge, Embedding, Evidence, Face, Guidance, GuidanceRecord, Observation, Policy,
+    QualityRecord, Reason, Restart, ShotKind, ShotRecord, Timestamp, Verdict,
+};
+use thiserror::Error;
+
+use crate::{gates, verdict};
+
+/// Why an observation was refused. The sequence is as it was before.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SequenceError {
+    /// Time stood still or ran backwards.
+    #[error(
+        "a frame of {given_ms} ms came after one of {last_ms} ms; each frame's timestamp must be later \
+         than the one before it"
+    )]
+    TimeNotIncreasing {
+        /// The last accepted frame's time.
+        last_ms: u128,
+        /// The refused frame's time.
+        given_ms: u128,
+    },
+    /// The last shot was never assessed.
+    #[error("the last shot has no assessment yet; call `assess` before the next observation")]
+    ShotNotAssessed,
+    /// An assessment without a shot.
+    #[error("there is no shot to assess; call `assess` once after each step that has a shot")]
+    NothingToAssess,
+    /// The sequence has ended.
+    #[error("the capture has ended; start a new one")]
+    Ended,
+}
+
+/// The frame at hand is a picture of the capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shot {
+    /// What it is for.
+    pub kind: ShotKind,
+    /// Counts the pictures of its kind from 0.
+    pub index: u32,
+    /// What the person was asked to show.
+    pub challenge: Option<Challenge>,
+}
+
+/// What an observation led to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    /// Guidance to show from now on, when it changed.
+    pub guidance: Option<Guidance>,
+    /// This frame is a picture; it must be assessed next.
+    pub shot: Option<Shot>,
+    /// Everything taken so far is thrown away.
+    pub restart: Option<Restart>,
+    /// The capture has ended; see [`Sequence::outcome`].
+    pub ended: bool,
+}
+
+/// What the models say of a shot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assessment {
+    /// The passive check, 0 (attack) to 1 (live).
+    pub pad_live: f32,
+    /// Who it is; `None` when the face could not be aligned, which refuses the shot.
+    pub embedding: Option<Embedding>,
+}
+
+/// How the sequence ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why it did not end live.
+    pub reasons: Vec<Reason>,
+    /// What the verdict rests on.
+    pub evidence: Evidence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A gate fails.
+    Positioning,
+    /// All gates hold since then, not yet for long enough.
+    Holding { since_ms: u64 },
+    /// Pictures are being taken.
+    Taking,
+    /// A verdict was reached.
+    Ended,
+}
+
+/// The face in the observation before, for motion and frozen frames.
+struct Previous {
+    timestamp: Timestamp,
+    face: Face,
+    equal_in_a_row: u32,
+}
+
+/// The sequence. See the crate's documentation for its states.
+pub struct Sequence {
+    policy: Policy,
+    state: State,
+    last_time: Option<Timestamp>,
+    start_ms: u64,
+    previous: Option<Previous>,
+    frozen: bool,
+    /// When one usable face was seen last, or when pictures began.
+    last_single_face_ms: u64,
+    shown: Option<GuidanceRecord>,
+    history: Vec<GuidanceRecord>,
+    shots: Vec<ShotRecord>,
+    pending: Option<ShotRecord>,
+    /// The embedding of each kept picture.
+    known: Vec<Embedding>,
+    restarts: Vec<Restart>,
+    outcome: Option<Outcome>,
+}
+
+impl Sequence {
+    /// A sequence of `policy` that has seen nothing yet.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            state: State::Positioning,
+            last_time: None,
+            start_ms: 0,
+            previous: None,
+            frozen: false,
+            last_single_face_ms: 0,
+            shown: None,
+            history: Vec::new(),
+            shots: Vec::new(),
+            pending: None,
+            known: Vec::new(),
+            restarts: Vec::new(),
+            outcome: None,
+        }
+    }
+
+    /// Looks at one observation and the quality of its first face.
+    ///
+    /// # Errors
+    /// When time does not go on, the last shot was not assessed, or the sequence has ended.
+    pub fn observe(
+        &mut self,
+        observation: &Observation,
+        quality: Option<&QualityRecord>,
+    ) -> Result<Step, SequenceError> {
+        self.check_time(observation.timestamp)?;
+        let now = milliseconds(observation.timestamp);
+        if self.last_time.replace(observation.timestamp).is_none() {
+            self.start_ms = now;
+            self.last_single_face_ms = now;
+        }
+        let mut step = Step::default();
+        if now.saturating_sub(self.start_ms) >= self.policy.timing.timeout_ms {
+            let reasons = vec![Reason::TimeUsedUp, self.standing_reason()];
+            self.finish(Verdict::TimedOut, reasons, &mut step);
+            return Ok(step);
+        }
+        let speed = self.follow(observation);
+        self.watch_for_loss(observation, now, &mut step);
+        let wanted = self.advance(observation, quality, speed, now, &mut step);
+        self.show(wanted, now, &mut step);
+        Ok(step)
+    }
+
+    /// Takes in what the models say of the last shot. The shot is kept, or everything taken so far
+    /// is thrown away because the face is another person's; the last one brings the verdict.
+    ///
+    /// # Errors
+    /// When there is no shot to assess.
+    pub fn assess(&mut self, assessment: Assessment) -> Result<Step, SequenceError> {
+        let mut shot = self.pending.take().ok_or(SequenceError::NothingToAssess)?;
+        let mut step = Step::default();
+        // A face that cannot be compared cannot be shown to be the same person's.
+        let compared = assessment.embedding.and_then(|e| Some((self.compare(&e, &shot)?, e)));
+        let Some((similarity, embedding)) = compared else {
+            self.restart(Reason::PersonChanged, shot.t_ms, &mut step);
+            return Ok(step);
+        };
+        shot.similarity = Some(similarity);
+        shot.pad_live = Some(assessment.pad_live);
+        self.known.push(embedding);
+        let complete = shot.kind == ShotKind::Selfie;
+        self.shots.push(shot);
+        if complete {
+            let (verdict, reasons) = verdict::judge(&verdict::evidence(&self.shots), &self.policy);
+            self.finish(verdict, reasons, &mut step);
+        }
+        Ok(step)
+    }
+
+    /// Drops the last shot without an assessment: the models or the encoder failed on it.
+    pub fn abandon_shot(&mut self) {
+        self.pending = None;
+    }
+
+    /// Ends the sequence before its verdict: the frames ended, or the app cancelled.
+    pub fn end(&mut self, reason: Reason) -> Step {
+        let mut step = Step::default();
+        if self.state != State::Ended {
+            self.finish(Verdict::Retry, vec![reason, self.standing_reason()], &mut step);
+        }
+        step
+    }
+
+    /// How the sequence ended; `None` while it goes on.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// The pictures taken and kept so far.
+    #[must_use]
+    pub fn shots(&self) -> &[ShotRecord] {
+        &self.shots
+    }
+
+    /// All guidance as it was shown.
+    #[must_use]
+    pub fn guidance(&self) -> &[GuidanceRecord] {
+        &self.history
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether an observation of `timestamp` would be accepted; saves looking at a frame in vain.
+    ///
+    /// # Errors
+    /// As [`Sequence::observe`].
+    pub fn check_time(&self, timestamp: Timestamp) -> Result<(), SequenceError> {
+        if self.state == State::Ended {
+            return Err(SequenceError::Ended);
+        }
+        if self.pending.is_some() {
+            return Err(SequenceError::ShotNotAssessed);
+        }
+        match self.last_time {
+            Some(last) if timestamp <= last => Err(SequenceError::TimeNotIncreasing {
+                last_ms: last.as_millis(),
+                given_ms: timestamp.as_millis(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Similarity of a picture to the best of the kept ones, of the same expression if there is any;
+    /// `None` when that is too little for one person. A smile changes an embedding more than some
+    /// strangers differ, so expressions are compared with their like where that is possible.
+    fn compare(&self, embedding: &Embedding, shot: &ShotRecord) -> Option<f32> {
+        let limits = &self.policy.identity;
+        let best = |alike: bool| {
+            let kept = self.shots.iter().zip(&self.known);
+            kept.filter(|(kept, _)| !alike || kept.challenge == shot.challenge)
+                .map(|(_, known)| known.similarity(embedding))
+                .max_by(f32::total_cmp)
+        };
+        let (similarity, least) = match (best(true), best(false)) {
+            (Some(similarity), _) => (similarity, limits.same_expression_similarity),
+            (None, Some(similarity)) => (similarity, limits.other_expression_similarity),
+            (None, None) => return Some(1.0),
+        };
+        (similarity >= least).then_some(similarity)
+    }
+
+    /// Compares with the frame before: speed in face widths a second, and whether the camera's
+    /// picture stands still. A new track must hold again.
+    fn follow(&mut self, observation: &Observation) -> f32 {
+        let Some(face) = observation.faces.first() else {
+            self.previous = None;
+            return 0.0;
+        };
+        let mut equal_in_a_row = 0;
+        let mut speed = 0.0;
+        if let Some(previous) = &self.previous {
+            if previous.face.track == face.track {
+                let seconds = (observation.timestamp - previous.timestamp).as_secs_f32();
+                let moved = previous.face.bounds.centre().distance(face.bounds.centre());
+                speed = moved / face.bounds.width.max(1.0) / seconds.max(1e-3);
+            } else {
+                self.state = State::Positioning;
+            }
+            if previous.face.landmarks == face.landmarks {
+                equal_in_a_row = previous.equal_in_a_row + 1;
+            }
+        }
+        self.frozen = equal_in_a_row + 1 >= self.policy.sequence.frozen_frames;
+        self.previous =
+            Some(Previous { timestamp: observation.timestamp, face: face.clone(), equal_in_a_row });
+        speed
+    }
+
+    /// Throws everything away when the one face was gone for too long, or the picture is frozen.
+    fn watch_for_loss(&mut self, observation: &Observation, now: u64, step: &mut Step) {
+        if observation.face_count == 1 && !observation.faces.is_empty() {
+            self.last_single_face_ms = now;
+        }
+        if self.shots.is_empty() {
+            return;
+        }
+        if self.frozen {
+            self.restart(Reason::FrozenFrames, now, step);
+        } else if now - self.last_single_face_ms >= self.policy.timing.face_lost_ms {
+            let reason = match observation.face_count {
+                0 => Reason::FaceLost,
+                _ => Reason::MultipleFaces,
+            };
+            self.restart(reason, now, step);
+        }
+    }
+
+    /// Moves the state on and decides whether this frame is a picture; gives the guidance that
+    /// fits.
+    fn advance(
+        &mut self,
+        observation: &Observation,
+        quality: Option<&QualityRecord>,
+        speed: f32,
+        now: u64,
+        step: &mut Step,
+    ) -> Guidance {
+        let face = match gates::check(observation, quality, &self.policy) {
+            Ok(_) if self.frozen => return self.fail(Guidance::MoveSlightly),
+            Ok(_) if speed > self.policy.pose.max_speed => return self.fail(Guidance::HoldStill),
+            Ok(face) => face,
+            Err(guidance) => return self.fail(guidance),
+        };
+        let (kind, index) = self.next_picture();
+        let sequence = &self.policy.sequence;
+        let smile = face.expression.smile;
+        let asks_smile = kind == ShotKind::Liveness && index >= sequence.smile_from;
+        if !asks_smile && smile > self.policy.expression.max_neutral_smile {
+            return self.fail(Guidance::RelaxFace);
+        }
+        match self.state {
+            State::Positioning => {
+                self.state = State::Holding { since_ms: now };
+                return Guidance::HoldStill;
+            }
+            State::Holding { since_ms } if now - since_ms < self.policy.timing.hold_ms => {
+                return Guidance::HoldStill;
+            }
+            State::Holding { .. } => self.state = State::Taking,
+            State::Taking | State::Ended => {}
+        }
+        if asks_smile && smile < self.policy.expression.min_smile {
+            return Guidance::Smile;
+        }
+        let ready = if asks_smile { Guidance::Smile } else { Guidance::Capturing };
+        if let Some(last) = self.shots.last() {
+            if now - last.t_ms < self.policy.timing.min_gap_ms {
+                return ready;
+            }
+            if face.pose.largest_difference(last.pose) < sequence.min_motion_degrees {
+                let waiting = now - last.t_ms >= self.policy.timing.motion_hint_ms;
+                return if waiting { Guidance::MoveSlightly } else { ready };
+            }
+        }
+        let challenge = asks_smile.then_some(Challenge::Smile);
+        step.shot = Some(Shot { kind, index, challenge });
+        self.pending = Some(record(face, quality, kind, index, challenge, now));
+        ready
+    }
+
+    /// A gate failed: before the first picture it must be held anew.
+    fn fail(&mut self, guidance: Guidance) -> Guidance {
+        if matches!(self.state, State::Holding { .. }) {
+            self.state = State::Positioning;
+        }
+        guidance
+    }
+
+    fn next_picture(&self) -> (ShotKind, u32) {
+        let taken = self.shots.len() as u32;
+        if taken < self.policy.sequence.liveness_images {
+            (ShotKind::Liveness, taken)
+        } else {
+            (ShotKind::Selfie, 0)
+        }
+    }
+
+    /// Shows `wanted`, unless the guidance before it has not stood long enough.
+    fn show(&mut self, wanted: Guidance, now: u64, step: &mut Step) {
+        let change = match self.shown {
+            None => true,
+            Some(shown) => {
+                shown.guidance != wanted
+                    && now - shown.t_ms >= self.policy.timing.guidance_debounce_ms
+            }
+        };
+        if change {
+            let record = GuidanceRecord { t_ms: now, guidance: wanted };
+            self.shown = Some(record);
+            self.history.push(record);
+            step.guidance = Some(wanted);
+        }
+    }
+
+    fn restart(&mut self, reason: Reason, now: u64, step: &mut Step) {
+        let restart = Restart { t_ms: now, reason };
+        self.restarts.push(restart);
+        self.shots.clear();
+        self.pending = None;
+        self.known.clear();
+        self.state = State::Positioning;
+        self.last_single_face_ms = now;
+        step.restart = Some(restart);
+    }
+
+    /// What stands in the way right now, for a verdict that the pictures did not bring.
+    fn standing_reason(&self) -> Reason {
+        match self.shown.map(|shown| shown.guidance) {
+            _ if self.frozen => Reason::FrozenFrames,
+            None | Some(Guidance::FindFace) => Reason::FaceLost,
+            Some(Guidance::OnlyOneFace) => Reason::MultipleFaces,
+            Some(_) => Reason::GuidanceNotFollowed,
+        }
+    }
+
+    fn finish(&mut self, verdict: Verdict, reasons: Vec<Reason>, step: &mut Step) {
+        let mut evidence = verdict::evidence(&self.shots);
+        evidence.restarts.clone_from(&self.restarts);
+        self.state = State::Ended;
+        self.outcome = Some(Outcome { verdict, reasons, evidence });
+        step.ended = true;
+    }
+}
+
+fn record(
+    face: &Face,
+    quality: Option<&QualityRecord>,
+    kind: ShotKind,
+    index: u32,
+    challenge: Option<Challenge>,
+    t_ms: u64,
+) -> ShotRecord {
+    ShotRecord {
+        kind,
+        index,
+        t_ms,
+        challenge,
+        pose: face.pose,
+        smile: face.expression.smile,
+        eye_openness: face.expression.eye_openness.min(),
+        similarity: None,
+        pad_live: None,
+        quality: quality.cloned().unwrap_or_default(),
+    }
+}
+
+/// Frame time in whole milliseconds.
+fn milliseconds(timestamp: Timestamp) -> u64 {
+    u64::try_from(timestamp.as_millis()).unwrap_or(u64::MAX)
+}

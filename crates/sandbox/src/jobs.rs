@@ -1,0 +1,194 @@
+//! The life of a job: opened by `/upload`, filled by the PUT, ended by the judge. Each step is one
+//! transaction, so a killed sandbox goes on where it was.
+
+use serde_json::{Map, Value};
+
+use crate::codes::{Outcome, RequestError};
+use crate::error::StoreError;
+use crate::judge::Decision;
+use crate::store::{CallbackState, Done, Job, JobKind, Stage, Store, token};
+use crate::wire::JobResult;
+
+/// A job as `/upload` asks for it.
+pub(crate) struct NewJob {
+    pub(crate) job_id: String,
+    pub(crate) user_id: String,
+    pub(crate) kind: JobKind,
+    pub(crate) partner_params: Map<String, Value>,
+    pub(crate) callback_url: Option<String>,
+    pub(crate) allow_new_enroll: bool,
+    /// Open a job again whose zip never arrived.
+    pub(crate) retry: bool,
+}
+
+/// Why a step was not taken.
+pub(crate) enum Refusal {
+    /// The request's fault.
+    Request(RequestError),
+    /// The sandbox's fault.
+    Store(StoreError),
+}
+
+impl From<RequestError> for Refusal {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Opens a job; its upload token is in its stage.
+pub(crate) fn open(store: &Store, new: NewJob) -> Result<(Job, String), Refusal> {
+    let token = token()?;
+    store.update(|change| {
+        let number = match change.job(&new.job_id)? {
+            None => change.next_number()?,
+            Some(job) => {
+                let Stage::AwaitingZip { token } = &job.stage else {
+                    return Err(RequestError::JOB_EXISTS.into());
+                };
+                if !new.retry || job.kind != new.kind {
+                    return Err(RequestError::JOB_EXISTS.into());
+                }
+                if job.user_id != new.user_id {
+                    return Err(RequestError::WRONG_USER.into());
+                }
+                change.use_upload(token)?;
+                job.number
+            }
+        };
+        match (new.kind, change.is_enrolled(&new.user_id)?) {
+            (JobKind::Register, true) if !new.allow_new_enroll => {
+                return Err(RequestError::ALREADY_ENROLLED.into());
+            }
+            (JobKind::Authenticate, false) => return Err(RequestError::NOT_ENROLLED.into()),
+            _ => {}
+        }
+        let job = Job {
+            number,
+            job_id: new.job_id,
+            user_id: new.user_id,
+            kind: new.kind,
+            partner_params: new.partner_params,
+            callback_url: new.callback_url,
+            allow_new_enroll: new.allow_new_enroll,
+            stage: Stage::AwaitingZip { token: token.clone() },
+        };
+        change.put_job(&job)?;
+        change.allow_upload(&token, &job.job_id)?;
+        Ok((job, token))
+    })
+}
+
+/// What became of a PUT.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The zip is in the inbox.
+    Taken,
+    /// The token was never given out, was used, or was replaced by a retry.
+    UnknownToken,
+    /// The inbox is full; the token stays good.
+    Busy,
+}
+
+/// Takes a job's zip.
+pub(crate) fn receive(
+    store: &Store,
+    token: &str,
+    zip: &[u8],
+    room: usize,
+) -> Result<Arrival, StoreError> {
+    if !store.awaits_upload(token)? {
+        return Ok(Arrival::UnknownToken);
+    }
+    store.update(|change| {
+        if usize::try_from(change.waiting_zips()?).is_ok_and(|waiting| waiting >= room) {
+            return Ok(Arrival::Busy);
+        }
+        // Of two PUTs at once, the first to come here has the token.
+        let Some(job_id) = change.use_upload(token)? else { return Ok(Arrival::UnknownToken) };
+        let mut job = change.job(&job_id)?.ok_or(StoreError::Record { what: "job" })?;
+        job.stage = Stage::Received;
+        change.put_job(&job)?;
+        change.put_zip(&job, zip)?;
+        Ok(Arrival::Taken)
+    })
+}
+
+/// Ends a job: keeps the result, enrols the user of an approved register job, throws the zip away
+/// and puts the callback into the outbox. `selfie` is kept for the picture link.
+pub(crate) fn finish(
+    store: &Store,
+    mut job: Job,
+    mut decision: Decision,
+    selfie: Option<&[u8]>,
+    timestamp: String,
+) -> Result<(), StoreError> {
+    let picture = selfie.map(|file| Ok::<_, StoreError>((token()?, file))).transpose()?;
+    store.update(|change| {
+        if decision.template.is_some()
+            && !job.allow_new_enroll
+            && change.is_enrolled(&job.user_id)?
+        {
+            decision = Decision::rejected(job.kind, Outcome::ENROLLED_MEANWHILE);
+        }
+        if let Some(template) = &decision.template {
+            change.enrol(&job.user_id, template)?;
+        }
+        if let Some((token, file)) = &picture {
+            change.put_picture(token, file)?;
+        }
+        let callback = job.callback_url.is_some().then_some(CallbackState::Pending { tries: 0 });
+        if callback.is_some() {
+            change.put_callback(&job)?;
+        }
+        change.remove_zip(&job)?;
+        job.stage = Stage::Done(Box::new(Done {
+            approved: decision.approved,
+            result: result(&job, &decision),
+            timestamp,
+            picture: picture.map(|(token, _)| token),
+            callback,
+        }));
+        change.put_job(&job)
+    })
+}
+
+/// Notes how far a finished job's callback is.
+pub(crate) fn note_callback(
+    store: &Store,
+    mut job: Job,
+    state: CallbackState,
+) -> Result<(), StoreError> {
+    let Stage::Done(done) = &mut job.stage else {
+        return Err(StoreError::Record { what: "callback" });
+    };
+    done.callback = Some(state);
+    store.update(|change| {
+        if !matches!(state, CallbackState::Pending { .. }) {
+            change.remove_callback(&job)?;
+        }
+        change.put_job(&job)
+    })
+}
+
+fn result(job: &Job, decision: &Decision) -> JobResult {
+    let confidence = |similarity: f32| format!("{:.6}", 100.0 * similarity.clamp(0.0, 1.0));
+    JobResult {
+        result_code: decision.outcome.code.to_owned(),
+        result_text: decision.outcome.text.to_owned(),
+        result_type: "SAIA".to_owned(),
+        confidence_value: decision.similarity.map(confidence),
+        is_final_result: "true".to_owned(),
+        is_machine_result: "true".to_owned(),
+        smile_job_id: job.smile_job_id(),
+        json_version: "1.0.0".to_owned(),
+        source: "WebAPI".to_owned(),
+        partner_params: job.partner_params.clone(),
+        actions: decision.actions.clone(),
+    }
+}

@@ -1,0 +1,250 @@
+//! Starts and stops a sandbox: the listener, the runtime of the HTTP side, the worker and the
+//! callbacks.
+
+use std::fmt::Display;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use liveface_core::Policy;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::bell::Bell;
+use crate::config::{Limits, SandboxConfig};
+use crate::error::{SandboxError, StoreError};
+use crate::faces::FaceAnalyser;
+use crate::http::{BASE, router};
+use crate::listener::LimitedListener;
+use crate::partner::Partner;
+use crate::store::{CallbackState, Stage, Store};
+use crate::{callbacks, worker};
+
+/// Requests under way at the stop may take so long to end.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// What the threads of a sandbox have in common.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) partner: Partner,
+    pub(crate) policy: Policy,
+    pub(crate) limits: Limits,
+    pub(crate) address: SocketAddr,
+    /// Rings when a zip arrived.
+    pub(crate) inbox: Bell,
+    /// Rings when a job ended.
+    pub(crate) outbox: Bell,
+    /// What the sandbox itself failed at last.
+    fault: Mutex<Option<String>>,
+}
+
+impl Shared {
+    /// Notes a fault that a request or a job was answered with "system error" for.
+    pub(crate) fn note_fault(&self, fault: &dyn Display) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.to_string());
+    }
+}
+
+/// A running sandbox. Dropping it stops it, as [`stop`](Self::stop) does.
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    /// Sent or dropped, it ends the HTTP side.
+    end: Option<oneshot::Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox; it answers as soon as this returns. Jobs and callbacks that an earlier
+    /// sandbox left behind in the data directory are gone on with.
+    ///
+    /// # Errors
+    /// When the policy cannot work, the address is taken, or the data directory cannot be used or is
+    /// in use.
+    pub fn start(
+        config: SandboxConfig,
+        mut analyser: Box<dyn FaceAnalyser>,
+    ) -> Result<Self, SandboxError> {
+        config.policy.check()?;
+        let partner = prepare(&config)?;
+        let store = open_store(&config.data_dir.join("sandbox.redb"), &partner.id)?;
+        let failed = |source| SandboxError::Listen { address: config.address, source };
+        let listener = TcpListener::bind(config.address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sandbox-http")
+            .enable_all()
+            .build()
+            .map_err(|error| refused("a runtime", &error))?;
+        let listener = {
+            let _context = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(failed)?
+        };
+
+        let SandboxConfig { policy, limits, .. } = config;
+        let shared = Arc::new(Shared {
+            store,
+            partner,
+            policy,
+            limits,
+            address,
+            inbox: Bell::default(),
+            outbox: Bell::default(),
+            fault: Mutex::new(None),
+        });
+        let (end, ended) = oneshot::channel();
+        // From here on, an error drops the sandbox, which ends the threads that it has.
+        let mut sandbox = Self { shared: Arc::clone(&shared), end: Some(end), threads: Vec::new() };
+        let common = Arc::clone(&shared);
+        sandbox.spawn("sandbox-http", move || serve(&runtime, listener, common, ended))?;
+        let common = Arc::clone(&shared);
+        sandbox.spawn("sandbox-worker", move || worker::run(&common, analyser.as_mut()))?;
+        sandbox.spawn("sandbox-callbacks", move || callbacks::run(&shared))?;
+        Ok(sandbox)
+    }
+
+    /// What a client calls the server, such as `http://127.0.0.1:34567/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        let ip = match self.shared.address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        format!("http://{}{BASE}", SocketAddr::new(ip, self.shared.address.port()))
+    }
+
+    /// The address that it listens on, with the port that it got.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// The partner that it serves.
+    #[must_use]
+    pub fn partner_id(&self) -> &str {
+        &self.shared.partner.id
+    }
+
+    /// The partner's API key.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.shared.partner.api_key
+    }
+
+    /// How far the callback of a job is; `None` when there is no such job, it is not done, or it
+    /// asked for no callback.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn callback_state(&self, job_id: &str) -> Result<Option<CallbackState>, SandboxError> {
+        Ok(self.shared.store.job(job_id)?.and_then(|job| match job.stage {
+            Stage::Done(done) => done.callback,
+            Stage::AwaitingZip { .. } | Stage::Received => None,
+        }))
+    }
+
+    /// What the sandbox itself failed at last (its database, its analyser), if it did: the cause of
+    /// an answer "system error".
+    #[must_use]
+    pub fn last_fault(&self) -> Option<String> {
+        self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends the requests under way and stops. A job that is being looked at goes on after the next
+    /// start. Takes as long as one picture or one callback takes.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), SandboxError> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+        self.threads.push(thread.map_err(|error| refused("a thread", &error))?);
+        Ok(())
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.end.take();
+        self.shared.inbox.stop();
+        self.shared.outbox.stop();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has ended too.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    /// Leaves the API key out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("address", &self.shared.address).finish_non_exhaustive()
+    }
+}
+
+/// The HTTP side, until `ended` says stop.
+fn serve(
+    runtime: &Runtime,
+    listener: tokio::net::TcpListener,
+    shared: Arc<Shared>,
+    mut ended: oneshot::Receiver<()>,
+) {
+    runtime.block_on(async move {
+        let limits = &shared.limits;
+        let listener = LimitedListener::new(listener, limits.connections, limits.request_time);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = axum::serve(listener, router(shared)).with_graceful_shutdown(async move {
+            let _ = stopped.await;
+        });
+        let mut server = tokio::spawn(server.into_future());
+        tokio::select! {
+            _ = &mut ended => {}
+            _ = &mut server => return,
+        }
+        drop(stop);
+        if tokio::time::timeout(LAST_REQUESTS, &mut server).await.is_err() {
+            server.abort();
+        }
+    });
+}
+
+/// Makes the data directory and finds out who the partner is.
+fn prepare(config: &SandboxConfig) -> Result<Partner, SandboxError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(&config.data_dir)
+        .map_err(|source| SandboxError::File { path: config.data_dir.clone(), source })?;
+    Partner::new(config)
+}
+
+/// Opens the database, whose file only its owner may read.
+fn open_store(path: &Path, partner: &str) -> Result<Store, SandboxError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| SandboxError::File { path: path.to_owned(), source })?;
+    let store = Store::open(path, partner).map_err(|error| match error {
+        redb::DatabaseError::DatabaseAlreadyOpen => SandboxError::InUse { path: path.to_owned() },
+        error => StoreError::from(error).into(),
+    })?;
+    store.prepare()?;
+    Ok(store)
+}
+
+fn refused(what: &'static str, error: &io::Error) -> SandboxError {
+    SandboxError::System { what, reason: error.to_string() }
+}

@@ -1,0 +1,79 @@
+//! The sandbox with its real eyes: the engine looks at the people of the fixtures.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod common;
+
+use common::{Client, config, engine_analyser, fixture, fixture_capture, zip};
+use liveface_core::Policy;
+use liveface_sandbox::{Sandbox, SandboxConfig};
+
+/// A sandbox that asks for so much similarity.
+fn sandbox(match_similarity: Option<f32>) -> (tempfile::TempDir, Sandbox, Client) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut policy = Policy::default();
+    if let Some(similarity) = match_similarity {
+        policy.identity.match_similarity = similarity;
+    }
+    let config = SandboxConfig { policy, ..config(dir.path()) };
+    let sandbox = Sandbox::start(config, engine_analyser()).unwrap();
+    let client = Client::of(&sandbox);
+    (dir, sandbox, client)
+}
+
+/// Some pictures of a person, to register with.
+fn first(person: &str) -> Vec<u8> {
+    let (selfie, liveness) = fixture_capture(person, "idle", "smile");
+    zip(&selfie, &liveness)
+}
+
+/// Other pictures of that person, nearer to the camera, to come back with.
+fn later(person: &str) -> Vec<u8> {
+    let (selfie, liveness) = fixture_capture(person, "approach", "blink");
+    zip(&selfie, &liveness)
+}
+
+#[test]
+fn a_person_is_known_again_and_another_is_not() {
+    let (_dir, _sandbox, client) = sandbox(None);
+    assert_eq!(client.register("f1", "job-1", &first("clips-f1"))["ResultCode"], "0840");
+    assert_eq!(client.authenticate("f1", "job-2", &later("clips-f1"))["ResultCode"], "0820");
+    let astronaut = fixture("stills/astronaut.png");
+    let stranger = zip(&astronaut, &[astronaut.clone(), astronaut.clone()]);
+    assert_eq!(client.authenticate("f1", "job-3", &stranger)["ResultCode"], "0821");
+}
+
+#[test]
+fn the_rendered_people_are_told_apart_when_more_similarity_is_asked_for() {
+    // They are one head model with changes: 0.55 to 0.77 alike, where different people of
+    // photographs are below 0.4. One of them with oneself is above 0.9.
+    let (_dir, _sandbox, client) = sandbox(Some(0.85));
+    let people = ["clips-f1", "clips-m1", "clips-m2"];
+    for person in people {
+        let job = format!("register-{person}");
+        assert_eq!(client.register(person, &job, &first(person))["ResultCode"], "0840");
+    }
+    for enrolled in people {
+        for person in people {
+            let job = format!("{person}-as-{enrolled}");
+            let result = client.authenticate(enrolled, &job, &later(person));
+            let expected = if enrolled == person { "0820" } else { "0821" };
+            assert_eq!(result["ResultCode"], expected, "{job}: {result}");
+        }
+    }
+}
+
+#[test]
+fn pictures_of_nobody_and_of_two_are_refused() {
+    let (_dir, _sandbox, client) = sandbox(None);
+    let text = |user: &str, still: &str| {
+        let still = fixture(still);
+        let result = client.register(
+            user,
+            &format!("job-{user}"),
+            &zip(&still, std::slice::from_ref(&still)),
+        );
+        result["ResultText"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(text("a", "stills/noface.jpg"), "Selfie image unusable - No Face Found");
+    assert_eq!(text("b", "stills/two.jpg"), "Selfie image unusable - More Than One Face");
+}

@@ -1,0 +1,469 @@
+//! What became of a job.
+//!
+//! The server's table of result codes is not public as a whole, so nothing here is a closed list:
+//! codes, texts and actions are kept as they came, and [`Decision`] says what is known of them.
+
+use std::collections::BTreeMap;
+
+use liveface_bundle::{JobStage, JobState};
+use serde_json::{Map, Value};
+
+use crate::request::JobType;
+use crate::wire::{StatusAnswer, number, text, truth};
+
+/// What a result means for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// There is no result yet.
+    Pending,
+    /// Registered, or authenticated.
+    Approved,
+    /// So far approved; people look at it.
+    ProvisionallyApproved,
+    /// Not registered, or not authenticated.
+    Rejected,
+    /// There is a result, and it is not known what it means. Never take it for an approval.
+    Unknown,
+}
+
+/// What one check of the server came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ActionResult {
+    /// `Passed`
+    Passed,
+    /// `Completed`
+    Completed,
+    /// `Approved`
+    Approved,
+    /// `Verified`
+    Verified,
+    /// `Provisionally Approved`
+    ProvisionallyApproved,
+    /// `Returned`
+    Returned,
+    /// `Not Returned`
+    NotReturned,
+    /// `Failed`
+    Failed,
+    /// `Rejected`
+    Rejected,
+    /// `Under Review`
+    UnderReview,
+    /// `Unable To Determine`
+    UnableToDetermine,
+    /// `Not Applicable`
+    NotApplicable,
+    /// `Not Verified`
+    NotVerified,
+    /// `Not Done`
+    NotDone,
+    /// `Issuer Unavailable`
+    IssuerUnavailable,
+    /// `ID Authority Photo Not Available`
+    IdAuthorityPhotoNotAvailable,
+    /// `Sent to Human Review`
+    SentToHumanReview,
+    /// Something else, as it came.
+    Other(String),
+}
+
+impl ActionResult {
+    fn parse(value: &Value) -> Self {
+        let text = text(value).unwrap_or_else(|| value.to_string());
+        match text.to_ascii_lowercase().as_str() {
+            "passed" => Self::Passed,
+            "completed" => Self::Completed,
+            "approved" => Self::Approved,
+            "verified" => Self::Verified,
+            "provisionally approved" => Self::ProvisionallyApproved,
+            "returned" => Self::Returned,
+            "not returned" => Self::NotReturned,
+            "failed" => Self::Failed,
+            "rejected" => Self::Rejected,
+            "under review" => Self::UnderReview,
+            "unable to determine" => Self::UnableToDetermine,
+            "not applicable" => Self::NotApplicable,
+            "not verified" => Self::NotVerified,
+            "not done" => Self::NotDone,
+            "issuer unavailable" => Self::IssuerUnavailable,
+            "id authority photo not available" => Self::IdAuthorityPhotoNotAvailable,
+            "sent to human review" => Self::SentToHumanReview,
+            _ => Self::Other(text),
+        }
+    }
+
+    /// What it says of the job, if anything.
+    fn decision(&self) -> Option<Decision> {
+        match self {
+            Self::Passed | Self::Completed | Self::Approved | Self::Verified => {
+                Some(Decision::Approved)
+            }
+            Self::ProvisionallyApproved | Self::UnderReview | Self::SentToHumanReview => {
+                Some(Decision::ProvisionallyApproved)
+            }
+            Self::Failed | Self::Rejected | Self::NotVerified => Some(Decision::Rejected),
+            _ => None,
+        }
+    }
+}
+
+/// What result codes mean, as far as that is public.
+fn code_decision(code: &str) -> Option<Decision> {
+    match code {
+        "0810" | "0820" | "0840" | "1210" | "1220" => Some(Decision::Approved),
+        "0814" => Some(Decision::ProvisionallyApproved),
+        "0001" | "0903" | "0907" => Some(Decision::Rejected),
+        _ => None,
+    }
+}
+
+/// Actions besides the main one that can reject a job.
+const CHECKS: [&str; 2] = ["Liveness_Check", "Selfie_Check"];
+
+/// The action that a job is about.
+fn main_action(job_type: u8) -> &'static str {
+    if job_type == JobType::Register.number() {
+        "Register_Selfie"
+    } else {
+        "Selfie_To_Registered_Selfie_Compare"
+    }
+}
+
+/// The `result` of a job.
+#[derive(Clone, Copy)]
+pub struct JobResult<'a>(&'a Map<String, Value>);
+
+impl<'a> JobResult<'a> {
+    pub(crate) const fn new(fields: &'a Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
+    fn text(self, name: &str) -> Option<String> {
+        self.0.get(name).and_then(text)
+    }
+
+    /// `ResultCode`: four digits.
+    #[must_use]
+    pub fn result_code(self) -> Option<String> {
+        self.text("ResultCode")
+    }
+
+    /// `ResultText`: a line of English.
+    #[must_use]
+    pub fn result_text(self) -> Option<String> {
+        self.text("ResultText")
+    }
+
+    /// `ResultType`.
+    #[must_use]
+    pub fn result_type(self) -> Option<String> {
+        self.text("ResultType")
+    }
+
+    /// `SmileJobID`: the server's name for the job.
+    #[must_use]
+    pub fn smile_job_id(self) -> Option<String> {
+        self.text("SmileJobID")
+    }
+
+    /// `ConfidenceValue`: 0 to 100.
+    #[must_use]
+    pub fn confidence(self) -> Option<f64> {
+        self.0.get("ConfidenceValue").and_then(number)
+    }
+
+    /// `IsFinalResult`; `None` when that is not said.
+    #[must_use]
+    pub fn is_final(self) -> Option<bool> {
+        self.0.get("IsFinalResult").and_then(truth)
+    }
+
+    /// `Actions`: what each check came to, by its name.
+    #[must_use]
+    pub fn actions(self) -> BTreeMap<String, ActionResult> {
+        let actions = self.0.get("Actions").and_then(Value::as_object).into_iter().flatten();
+        actions.map(|(name, value)| (name.clone(), ActionResult::parse(value))).collect()
+    }
+
+    /// `PartnerParams`: what was sent with the job, as the server has it.
+    #[must_use]
+    pub fn partner_params(self) -> Option<&'a Map<String, Value>> {
+        self.0.get("PartnerParams")?.as_object()
+    }
+
+    /// Everything, as it came.
+    #[must_use]
+    pub const fn fields(self) -> &'a Map<String, Value> {
+        self.0
+    }
+
+    /// What the code and the actions mean together: the worst that one of them says.
+    fn decision(self, job_type: u8) -> Decision {
+        let actions = self.actions();
+        let said = |name: &str| actions.get(name).and_then(ActionResult::decision);
+        let code = self.result_code().and_then(|code| code_decision(&code));
+        let main = said(main_action(job_type));
+        let all = [code, main].into_iter().chain(CHECKS.map(said));
+        let worst = all.flatten().max_by_key(|decision| match decision {
+            Decision::Rejected => 2,
+            Decision::ProvisionallyApproved => 1,
+            _ => 0,
+        });
+        match worst {
+            Some(Decision::Rejected) => Decision::Rejected,
+            // A check that passed approves of nothing: the code or the main action must do so.
+            Some(decision) if code.is_some() || main.is_some() => decision,
+            _ => Decision::Unknown,
+        }
+    }
+}
+
+impl std::fmt::Debug for JobResult<'_> {
+    /// Without ids.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JobResult").field("code", &self.result_code()).finish_non_exhaustive()
+    }
+}
+
+/// A job and the last that the server said of it.
+#[derive(Clone, PartialEq)]
+pub struct JobOutcome {
+    job: JobState,
+    status: Option<StatusAnswer>,
+}
+
+impl JobOutcome {
+    /// The outcome that `job` records.
+    pub(crate) fn new(job: JobState) -> Self {
+        let status = job.last_status.as_deref().and_then(StatusAnswer::parse);
+        Self { job, status }
+    }
+
+    /// What the result means for the user.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        let Some(status) = self.status.as_ref().filter(|status| status.job_complete()) else {
+            return Decision::Pending;
+        };
+        let Some(result) = self.result() else { return Decision::Unknown };
+        match (result.decision(self.job.job_type), status.job_success()) {
+            // The answer contradicts itself.
+            (Decision::Approved | Decision::ProvisionallyApproved, Some(false)) => {
+                Decision::Unknown
+            }
+            (decision, _) => decision,
+        }
+    }
+
+    /// Whether the user is registered or authenticated, beyond doubt.
+    #[must_use]
+    pub fn is_approved(&self) -> bool {
+        self.decision() == Decision::Approved
+    }
+
+    /// Whether the final answer is here. A provisional result can be complete and not final: ask
+    /// for the status again later.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.job.stage == JobStage::Final
+    }
+
+    /// Whether the server has the capture.
+    #[must_use]
+    pub fn is_uploaded(&self) -> bool {
+        self.job.stage != JobStage::Prepared
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn user_id(&self) -> &str {
+        &self.job.user_id
+    }
+
+    /// The job's own id.
+    #[must_use]
+    pub fn job_id(&self) -> &str {
+        &self.job.job_id
+    }
+
+    /// 4 registers, 2 authenticates.
+    #[must_use]
+    pub const fn job_type(&self) -> u8 {
+        self.job.job_type
+    }
+
+    /// The server's name for the job: from the result, or from the upload before there is one.
+    #[must_use]
+    pub fn smile_job_id(&self) -> Option<String> {
+        self.result().and_then(JobResult::smile_job_id).or_else(|| self.job.smile_job_id.clone())
+    }
+
+    /// The result; `None` while there is none.
+    #[must_use]
+    pub fn result(&self) -> Option<JobResult<'_>> {
+        self.status.as_ref()?.result().map(JobResult)
+    }
+
+    /// `ResultCode`.
+    #[must_use]
+    pub fn result_code(&self) -> Option<String> {
+        self.result()?.result_code()
+    }
+
+    /// `ResultText`, or what the server says while there is no result.
+    #[must_use]
+    pub fn result_text(&self) -> Option<String> {
+        match self.result() {
+            Some(result) => result.result_text(),
+            None => self.status.as_ref()?.result_message().map(str::to_owned),
+        }
+    }
+
+    /// `ConfidenceValue`: 0 to 100.
+    #[must_use]
+    pub fn confidence(&self) -> Option<f64> {
+        self.result()?.confidence()
+    }
+
+    /// `Actions`: what each check came to; empty while there is no result.
+    #[must_use]
+    pub fn actions(&self) -> BTreeMap<String, ActionResult> {
+        self.result().map(JobResult::actions).unwrap_or_default()
+    }
+
+    /// What was sent as partner parameters: the ids, the job type and the further ones.
+    #[must_use]
+    pub fn partner_params(&self) -> BTreeMap<String, String> {
+        let mut params = self.job.partner_params.clone();
+        params.insert("user_id".to_owned(), self.job.user_id.clone());
+        params.insert("job_id".to_owned(), self.job.job_id.clone());
+        params.insert("job_type".to_owned(), self.job.job_type.to_string());
+        params
+    }
+
+    /// The last answer of the server about the job.
+    #[must_use]
+    pub const fn status(&self) -> Option<&StatusAnswer> {
+        self.status.as_ref()
+    }
+
+    /// The last answer exactly as it came.
+    #[must_use]
+    pub fn raw(&self) -> Option<&str> {
+        self.status.as_ref().map(StatusAnswer::raw)
+    }
+}
+
+impl std::fmt::Debug for JobOutcome {
+    /// Without ids.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JobOutcome")
+            .field("job", &self.job)
+            .field("decision", &self.decision())
+            .field("result_code", &self.result_code())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn outcome(job_type: u8, status: &Value) -> JobOutcome {
+        let value = json!({
+            "job_type": job_type, "user_id": "user-0001", "job_id": "job-0001",
+            "partner_id": "2345", "environment": "sandbox", "base_url": "https://x", "created": "t",
+            "partner_params": {"order": "ORD-9"}, "stage": "final",
+            "last_status": status.to_string(),
+        });
+        JobOutcome::new(serde_json::from_value(value).unwrap())
+    }
+
+    fn decision(job_type: u8, code: &str, actions: &Value, success: &Value) -> Decision {
+        let result = json!({"ResultCode": code, "Actions": actions});
+        let status = json!({"job_complete": true, "job_success": success, "result": result});
+        outcome(job_type, &status).decision()
+    }
+
+    #[test]
+    fn known_codes_and_actions_decide() {
+        use Decision::*;
+        let none = json!({});
+        for (job_type, code, actions, expected) in [
+            (4, "0840", none.clone(), Approved),
+            (2, "0820", none.clone(), Approved),
+            (4, "0814", none.clone(), ProvisionallyApproved),
+            (4, "0907", none.clone(), Rejected),
+            (4, "0911", none, Unknown),
+            (4, "0911", json!({"Register_Selfie": "Approved"}), Approved),
+            (4, "0911", json!({"Register_Selfie": "Rejected"}), Rejected),
+            (2, "0911", json!({"Selfie_To_Registered_Selfie_Compare": "Failed"}), Rejected),
+            (2, "0911", json!({"Selfie_To_Registered_Selfie_Compare": "Completed"}), Approved),
+            // The other job's action says nothing.
+            (2, "0911", json!({"Register_Selfie": "Approved"}), Unknown),
+            (4, "0911", json!({"Liveness_Check": "Passed"}), Unknown),
+            (4, "0911", json!({"Register_Selfie": "Something New"}), Unknown),
+            (4, "0911", json!({"Register_Selfie": "Not Applicable"}), Unknown),
+        ] {
+            let found = decision(job_type, code, &actions, &json!(true));
+            assert_eq!(found, expected, "{job_type} {code} {actions}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_contradicts_itself_is_no_approval() {
+        use Decision::*;
+        let rejected = json!({"Register_Selfie": "Rejected"});
+        assert_eq!(decision(4, "0840", &rejected, &json!(true)), Rejected);
+        let spoof = json!({"Liveness_Check": "Failed", "Register_Selfie": "Approved"});
+        assert_eq!(decision(4, "0840", &spoof, &json!(true)), Rejected);
+        let review = json!({"Register_Selfie": "Provisionally Approved"});
+        assert_eq!(decision(4, "0840", &review, &json!("true")), ProvisionallyApproved);
+        assert_eq!(decision(4, "0840", &json!({}), &json!("false")), Unknown);
+        assert_eq!(decision(4, "0840", &json!("no map"), &json!(null)), Approved);
+    }
+
+    #[test]
+    fn before_the_job_is_complete_nothing_is_decided() {
+        let result = json!({"ResultCode": "0840"});
+        let early = outcome(4, &json!({"job_complete": false, "result": result}));
+        assert_eq!(early.decision(), Decision::Pending);
+        let text = outcome(4, &json!({"job_complete": "false", "result": "No zip uploaded"}));
+        assert_eq!(text.decision(), Decision::Pending);
+        assert_eq!(text.result_text().as_deref(), Some("No zip uploaded"));
+        let odd = outcome(4, &json!({"job_complete": true, "job_success": true, "result": "Done"}));
+        assert_eq!(odd.decision(), Decision::Unknown);
+    }
+
+    #[test]
+    fn everything_of_the_result_can_be_had() {
+        let done = outcome(
+            4,
+            &json!({"job_complete": true, "job_success": true, "unknown": [1], "result": {
+                "ResultCode": "0840", "ResultText": "Enroll User", "ResultType": "SAIA",
+                "ConfidenceValue": "99.5", "IsFinalResult": "true", "SmileJobID": "0000000583",
+                "PartnerParams": {"job_type": "4"},
+                "Actions": {"Liveness_Check": "Passed", "New_Check": "New Value", "Odd": 7},
+            }}),
+        );
+        assert!(done.is_approved() && done.is_final() && done.is_uploaded());
+        assert_eq!(done.confidence(), Some(99.5));
+        assert_eq!(done.smile_job_id().as_deref(), Some("0000000583"));
+        let result = done.result().unwrap();
+        assert_eq!(result.result_type().as_deref(), Some("SAIA"));
+        assert_eq!(result.is_final(), Some(true));
+        assert_eq!(result.partner_params().unwrap()["job_type"], "4");
+        let actions = done.actions();
+        assert_eq!(actions["Liveness_Check"], ActionResult::Passed);
+        assert_eq!(actions["New_Check"], ActionResult::Other("New Value".to_owned()));
+        assert_eq!(actions["Odd"], ActionResult::Other("7".to_owned()));
+        assert_eq!(done.status().unwrap().value()["unknown"][0], 1);
+        assert_eq!(done.partner_params()["order"], "ORD-9");
+        assert_eq!(done.partner_params()["user_id"], "user-0001");
+        let shown = format!("{done:?} {result:?}");
+        assert!(shown.contains("0840") && !shown.contains("user-0001"), "{shown}");
+    }
+}

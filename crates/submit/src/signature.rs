@@ -1,0 +1,179 @@
+//! Signatures of requests and answers: HMAC-SHA256 over timestamp, partner id and `sid_request`,
+//! with the API key, in base64.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use thiserror::Error;
+
+/// A timestamp and its signature.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The time exactly as it was signed.
+    pub timestamp: String,
+    /// The signature in base64.
+    pub signature: String,
+}
+
+impl std::fmt::Debug for Signed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signed").field("timestamp", &self.timestamp).finish_non_exhaustive()
+    }
+}
+
+/// Why something could not be signed or checked.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct SignerError(
+    /// What happened and what to do. Without keys.
+    pub String,
+);
+
+/// Who signs for the partner. [`ApiKeySigner`] does it with the key; on devices that must not hold
+/// the key, an app's own signer asks the partner's backend.
+pub trait Signer: Send + Sync {
+    /// The partner's id, as given, with leading zeros.
+    fn partner_id(&self) -> &str;
+
+    /// The present time and its signature.
+    ///
+    /// # Errors
+    /// When it cannot be signed now.
+    fn sign(&self) -> Result<Signed, SignerError>;
+
+    /// Whether `received`, from an answer, was signed with the partner's key. Compares in constant
+    /// time.
+    ///
+    /// # Errors
+    /// When it cannot be checked now.
+    fn verify(&self, received: &Signed) -> Result<bool, SignerError>;
+}
+
+/// Signs with the API key: for servers, kiosks and tests.
+#[derive(Clone)]
+pub struct ApiKeySigner {
+    partner_id: String,
+    api_key: String,
+}
+
+impl ApiKeySigner {
+    /// A signer for the partner `partner_id` with its `api_key`, both exactly as the portal shows
+    /// them.
+    ///
+    /// # Errors
+    /// When one is empty or holds white space.
+    pub fn new(partner_id: &str, api_key: &str) -> Result<Self, SignerError> {
+        for (name, value) in [("partner id", partner_id), ("API key", api_key)] {
+            if value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                return Err(SignerError(format!("the {name} is empty or holds white space")));
+            }
+        }
+        Ok(Self { partner_id: partner_id.to_owned(), api_key: api_key.to_owned() })
+    }
+}
+
+impl Signer for ApiKeySigner {
+    fn partner_id(&self) -> &str {
+        &self.partner_id
+    }
+
+    fn sign(&self) -> Result<Signed, SignerError> {
+        let timestamp = now();
+        let signature = sign(&self.api_key, &self.partner_id, &timestamp);
+        Ok(Signed { timestamp, signature })
+    }
+
+    fn verify(&self, received: &Signed) -> Result<bool, SignerError> {
+        Ok(verify(&self.api_key, &self.partner_id, &received.timestamp, &received.signature))
+    }
+}
+
+impl std::fmt::Debug for ApiKeySigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiKeySigner(..)")
+    }
+}
+
+/// The signature of `timestamp` for `partner_id`.
+#[must_use]
+pub fn sign(api_key: &str, partner_id: &str, timestamp: &str) -> String {
+    STANDARD.encode(mac(api_key, partner_id, timestamp).finalize().into_bytes())
+}
+
+/// Whether `signature` is that of `timestamp` for `partner_id`. Compares in constant time.
+#[must_use]
+pub fn verify(api_key: &str, partner_id: &str, timestamp: &str, signature: &str) -> bool {
+    STANDARD
+        .decode(signature)
+        .is_ok_and(|bytes| mac(api_key, partner_id, timestamp).verify_slice(&bytes).is_ok())
+}
+
+fn mac(api_key: &str, partner_id: &str, timestamp: &str) -> Hmac<Sha256> {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(api_key.as_bytes()).expect("HMAC takes keys of any length");
+    for part in [timestamp, partner_id, "sid_request"] {
+        mac.update(part.as_bytes());
+    }
+    mac
+}
+
+/// The present time in UTC, as `2026-01-02T03:04:05.678Z`.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: &str = "2024-01-02T03:04:05.678Z";
+
+    #[test]
+    fn signatures_are_those_of_the_official_clients() {
+        for (key, partner, expected) in [
+            ("test-api-key-0001", "2345", "GCjoxlecReTLA9BgspHaFNX836anaqha0Vu4GeJ28kU="),
+            ("k", "2345", "dC8k8qMAGMiluolpglHM6kS/6QZFu+TfJ8j/9MYnS0k="),
+            ("k", "002345", "h006f/ScAXO93UoZRmUKDMMjO2GcnfP1EHebo7VqK3k="),
+        ] {
+            assert_eq!(sign(key, partner, TIME), expected);
+            assert!(verify(key, partner, TIME, expected));
+        }
+    }
+
+    #[test]
+    fn recorded_requests_and_answers_verify() {
+        let key = "test-api-key-0001";
+        for (time, signature) in [
+            ("2026-11-23T00:45:12.078726+00:00", "EYmVXf/BEChF4zHpN5bZbNF+SIVzEFmuT02f676wb7E="),
+            ("2026-11-23T00:45:12.120766+00:00", "VpeRM9gQ1VKv/ea9wpXbJ2BB9TgCzQpsamcQiEpzDdE="),
+        ] {
+            assert!(verify(key, "2345", time, signature));
+        }
+    }
+
+    #[test]
+    fn anything_changed_fails() {
+        let good = sign("k", "2345", TIME);
+        assert!(!verify("K", "2345", TIME, &good));
+        assert!(!verify("k", "2346", TIME, &good));
+        assert!(!verify("k", "2345", "2024-01-02T03:04:05.679Z", &good));
+        for bad in ["", "=", "no base64!", &good[..good.len() - 4], &format!("{good} ")] {
+            assert!(!verify("k", "2345", TIME, bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_signer_signs_the_present_and_shows_nothing() {
+        let signer = ApiKeySigner::new("002345", "secret-key").unwrap();
+        let signed = signer.sign().unwrap();
+        assert!(signer.verify(&signed).unwrap());
+        assert_eq!(signed.timestamp.len(), TIME.len());
+        let signed_at: jiff::Timestamp = signed.timestamp.parse().unwrap();
+        assert!(jiff::Timestamp::now().duration_since(signed_at).as_secs() < 60);
+        let shown = format!("{signer:?} {signed:?}");
+        assert!(!shown.contains("secret") && !shown.contains(&signed.signature));
+        assert!(ApiKeySigner::new("", "k").is_err());
+        assert!(ApiKeySigner::new("2345", "k\n").is_err());
+    }
+}

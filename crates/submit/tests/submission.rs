@@ -1,0 +1,551 @@
+//! Jobs as a server sees them and what the client makes of its answers: real HTTP on loopback.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{
+    Answer, KEY, PARTNER, Server, accepted, capture, client, config, good, refusal, result, status,
+    store, tag,
+};
+use liveface_bundle::{BundleError, JobStage, Store, ZipLimits, read_upload_zip};
+use liveface_core::{ShotKind, Verdict};
+use liveface_submit::{
+    ApiKeySigner, Client, Decision, GeoInfo, JobRequest, Progress, SubmitError, signature,
+};
+use serde_json::json;
+
+fn request() -> JobRequest {
+    JobRequest::new("user-0001")
+}
+
+fn no_xml() -> Answer {
+    let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>".to_owned();
+    Answer::Other(403, "application/xml", body, "X-A: b")
+}
+
+fn stage(store: &Store) -> JobStage {
+    store.job(&tag()).unwrap().unwrap().stage
+}
+
+/// Whether a request is signed with the right key.
+fn signed(body: &serde_json::Value) -> bool {
+    let text = |name: &str| body[name].as_str().unwrap();
+    signature::verify(KEY, PARTNER, text("timestamp"), text("signature"))
+}
+
+#[test]
+fn a_registration_is_announced_uploaded_and_followed() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        ("status", 0) => Answer::Json(200, status(false, &json!("No zip uploaded"))),
+        _ => good(request, "0840"),
+    });
+    let (_directory, store) = store();
+    let job = JobRequest {
+        job_id: Some("job-0001".to_owned()),
+        callback_url: Some("https://partner.example/cb".to_owned()),
+        partner_params: [("order".to_owned(), "ORD-9".to_owned())].into(),
+        ..request()
+    };
+    let mut news = Vec::new();
+    let mut watch = |progress| news.push(progress);
+    let client = server.client();
+    let outcome = client.register(&store, &tag(), &job, Some(&mut watch)).unwrap();
+
+    assert!(outcome.is_approved() && outcome.is_final() && outcome.is_uploaded());
+    assert_eq!(outcome.result_code().as_deref(), Some("0840"));
+    assert_eq!(outcome.smile_job_id().as_deref(), Some("0000000583"));
+    assert_eq!(server.steps(), ["upload", "zip", "status", "status"]);
+    let sent = server.requests();
+
+    let upload = sent[0].json();
+    assert_eq!(sent[0].headers["content-type"], "application/json");
+    assert_eq!(upload["smile_client_id"], PARTNER);
+    assert_eq!(
+        upload["partner_params"],
+        json!({"user_id": "user-0001", "job_id": "job-0001", "job_type": 4, "order": "ORD-9"})
+    );
+    assert_eq!(upload["source_sdk"], "rest_api");
+    assert!(signed(&upload));
+    for absent in ["retry", "allow_new_enroll", "metadata", "token"] {
+        assert!(upload.get(absent).is_none(), "{absent}");
+    }
+
+    assert_eq!(sent[1].headers["content-type"], "application/zip");
+    let zip = read_upload_zip(&sent[1].body, &ZipLimits::default()).unwrap();
+    let capture = store.load(&tag()).unwrap();
+    for (sent, kept) in zip.images.iter().zip(capture.upload_order()) {
+        assert_eq!(sent.bytes, kept.jpeg);
+    }
+    assert_eq!(zip.images.len(), 3);
+    let info = &zip.info["misc_information"];
+    for same in ["timestamp", "signature", "partner_params", "callback_url", "smile_client_id"] {
+        assert_eq!(info[same], upload[same], "{same}");
+    }
+    assert_eq!(zip.info["server_information"], format!("{}/zip/1", sent[1].server));
+
+    let asked = sent[2].json();
+    assert!(signed(&asked));
+    assert_eq!(asked["partner_id"], PARTNER);
+    assert_eq!(asked["job_id"], "job-0001");
+
+    let bytes = sent[1].body.len();
+    assert_eq!(
+        news,
+        [
+            Progress::Preparing,
+            Progress::Uploading { bytes },
+            Progress::Waiting { attempt: 1 },
+            Progress::Waiting { attempt: 2 },
+            Progress::Done,
+        ]
+    );
+
+    // The recorded outcome is the same, and asking again sends nothing.
+    assert_eq!(client.register(&store, &tag(), &job, None).unwrap(), outcome);
+    assert_eq!(client.status(&store, &tag()).unwrap(), outcome);
+    assert_eq!(client.resume(&store, &tag(), None, None).unwrap(), outcome);
+    assert_eq!(server.requests().len(), 4);
+    assert_eq!(store.clear_submitted().unwrap(), 1);
+}
+
+#[test]
+fn an_authentication_is_job_type_2_and_can_be_rejected() {
+    let server = Server::start(|request, _| match request.step() {
+        "status" => {
+            let mut result = result(request, "0921");
+            result["Actions"]["Selfie_To_Registered_Selfie_Compare"] = json!("Failed");
+            Answer::Json(200, status(true, &result))
+        }
+        _ => good(request, ""),
+    });
+    let (_directory, store) = store();
+    let outcome = server.client().authenticate(&store, &tag(), &request(), None).unwrap();
+    assert_eq!(outcome.decision(), Decision::Rejected);
+    assert_eq!(server.requests()[0].json()["partner_params"]["job_type"], 2);
+    assert!(outcome.job_id().starts_with("job-"));
+}
+
+#[test]
+fn flags_and_place_are_sent_when_they_are_set() {
+    let server = Server::start(|request, _| good(request, "0840"));
+    let (_directory, store) = store();
+    let geo = GeoInfo { latitude: -1.25, longitude: 36.75, altitude: None, accuracy: Some(8.0) };
+    let job = JobRequest {
+        allow_re_enroll: true,
+        use_enrolled_image: true,
+        id_info: [("country".to_owned(), "KE".to_owned())].into(),
+        geo: Some(geo),
+        ..request()
+    };
+    server.client().register(&store, &tag(), &job, None).unwrap();
+    let sent = server.requests();
+    let upload = sent[0].json();
+    assert_eq!(upload["allow_new_enroll"], true);
+    assert_eq!(upload["use_enrolled_image"], true);
+    assert_eq!(upload["metadata"][0]["name"], "geolocation");
+    let place = json!({"latitude": -1.25, "longitude": 36.75, "accuracy": 8.0});
+    assert_eq!(upload["metadata"][0]["value"], place);
+    let zip = read_upload_zip(&sent[1].body, &ZipLimits::default()).unwrap();
+    assert_eq!(zip.info["id_info"], json!({"country": "KE"}));
+}
+
+#[test]
+fn what_must_not_be_sent_is_refused_before_anything_is() {
+    let server = Server::start(|request, _| good(request, "0840"));
+    let (_directory, store) = store();
+    let client = server.client();
+    let register = |capture| {
+        store.save(&tag(), &capture).unwrap();
+        client.register(&store, &tag(), &request(), None).unwrap_err()
+    };
+    for verdict in [Verdict::Retry, Verdict::Attack, Verdict::TimedOut] {
+        assert!(matches!(register(capture(verdict)), SubmitError::NotLive { .. }));
+    }
+    let mut no_selfie = capture(Verdict::Live);
+    no_selfie.images.retain(|image| image.kind != ShotKind::Selfie);
+    assert!(matches!(register(no_selfie), SubmitError::NoSelfie { .. }));
+
+    store.save(&tag(), &capture(Verdict::Live)).unwrap();
+    let nobody = client.register(&store, &tag(), &JobRequest::new(""), None).unwrap_err();
+    assert!(matches!(nobody, SubmitError::Request(_)) && !nobody.is_retryable());
+    let unknown = liveface_bundle::Tag::new("other").unwrap();
+    let missing = client.register(&store, &unknown, &request(), None).unwrap_err();
+    assert!(matches!(missing, SubmitError::Store(BundleError::NoSuchTag { .. })));
+    assert!(matches!(client.status(&store, &tag()), Err(SubmitError::NoJob { .. })));
+
+    let files = store.image_files(&tag()).unwrap();
+    std::fs::write(&files[0], b"other bytes").unwrap();
+    let damaged = client.register(&store, &tag(), &request(), None).unwrap_err();
+    assert!(matches!(damaged, SubmitError::Store(BundleError::Damaged { .. })));
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_refusal_keeps_its_code_and_the_job_and_names_nobody() {
+    let server = Server::start(|request, _| {
+        if request.step() == "upload" && !signed(&request.json()) {
+            return refusal("2205", "You are not authorized, user-0001\n");
+        }
+        good(request, "0840")
+    });
+    let (_directory, store) = store();
+    let wrong = client(&server.url, "another-key");
+    let error = wrong.register(&store, &tag(), &request(), None).unwrap_err();
+    assert_eq!(error.server_code(), Some("2205"));
+    assert!(error.is_server_trouble() && !error.is_retryable());
+    let message = error.to_string();
+    assert!(message.contains("not authorised") && !message.contains("user-0001"), "{message}");
+    assert_eq!(stage(&store), JobStage::Prepared);
+
+    // The same job id, now with the right key.
+    assert!(server.client().register(&store, &tag(), &request(), None).unwrap().is_approved());
+    let sent = server.requests();
+    assert_eq!(sent[0].json()["partner_params"], sent[1].json()["partner_params"]);
+}
+
+#[test]
+fn every_kind_of_refusal_is_told() {
+    for (code, words) in [
+        ("2210", "not registered"),
+        ("2213", "missing"),
+        ("2215", "exists"),
+        ("9999", "public list"),
+    ] {
+        let server = Server::start(move |_, _| refusal(code, "no"));
+        let (_directory, store) = store();
+        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        assert_eq!(error.server_code(), Some(code));
+        assert!(error.to_string().contains(words), "{error}");
+        // A job id that was never ours is not opened again.
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn an_upload_that_failed_is_done_again_with_the_same_job_id_and_retry() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        ("zip", 0) => no_xml(),
+        ("upload", _) if earlier > 0 && request.json().get("retry").is_none() => {
+            refusal("2215", "Job already exists")
+        }
+        _ => good(request, "0840"),
+    });
+    let (_directory, store) = store();
+    let client = server.client();
+    let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+    assert!(matches!(error, SubmitError::Unavailable { status: 403, .. }) && error.is_retryable());
+    assert!(!error.to_string().contains("zip/1"), "the upload address is a permission: {error}");
+    assert_eq!(stage(&store), JobStage::Prepared);
+
+    let outcome = client.resume(&store, &tag(), None, None).unwrap();
+    assert!(outcome.is_approved());
+    assert_eq!(server.steps(), ["upload", "zip", "upload", "upload", "zip", "status"]);
+    let sent = server.requests();
+    assert_eq!(sent[3].json()["retry"], true);
+    for upload in [&sent[0], &sent[2], &sent[3]] {
+        assert_eq!(upload.json()["partner_params"]["job_id"], outcome.job_id());
+    }
+}
+
+#[test]
+fn a_zip_that_arrived_without_a_note_is_not_sent_twice() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        ("upload", 1..) => refusal("2215", "Job already exists"),
+        _ => good(request, "0840"),
+    });
+    let (_directory, store) = store();
+    let client = server.client();
+    let wait = Some(Duration::ZERO);
+    client.register(&store, &tag(), &JobRequest { wait, ..request() }, None).unwrap();
+    // As if the process had been killed right after the upload.
+    let submission = store.submission(&tag()).unwrap();
+    let mut job = submission.job().unwrap().unwrap();
+    job.stage = JobStage::Prepared;
+    submission.set_job(&job).unwrap();
+    drop(submission);
+
+    let outcome = client.register(&store, &tag(), &request(), None).unwrap();
+    assert!(outcome.is_approved() && outcome.is_final());
+    assert_eq!(server.steps(), ["upload", "zip", "upload", "upload", "status"]);
+}
+
+#[test]
+fn parameters_can_be_changed_until_the_server_has_the_capture() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        ("upload", 0) => refusal("2209", "already enrolled"),
+        ("status", _) => Answer::Json(200, status(false, &json!("Job in progress"))),
+        _ => good(request, "0840"),
+    });
+    let (_directory, store) = store();
+    let client = server.client();
+    client.register(&store, &tag(), &request(), None).unwrap_err();
+    let again = JobRequest { allow_re_enroll: true, ..request() };
+    client.register(&store, &tag(), &again, None).unwrap();
+    let sent = server.requests();
+    assert_eq!(sent[1].json()["allow_new_enroll"], true);
+    assert_eq!(sent[0].json()["partner_params"], sent[1].json()["partner_params"]);
+
+    let other = JobRequest::new("user-0002");
+    let error = client.register(&store, &tag(), &other, None).unwrap_err();
+    assert!(matches!(error, SubmitError::OtherJob { .. }));
+    let error = client.authenticate(&store, &tag(), &request(), None).unwrap_err();
+    assert!(matches!(error, SubmitError::OtherJob { .. }));
+}
+
+#[test]
+fn a_job_goes_on_only_with_its_own_server_and_partner() {
+    let server = Server::start(|request, _| match request.step() {
+        "status" => Answer::Json(200, status(false, &json!("Job in progress"))),
+        _ => good(request, ""),
+    });
+    let (_directory, store) = store();
+    server.client().register(&store, &tag(), &request(), None).unwrap();
+    let elsewhere = Server::start(|request, _| good(request, "0840"));
+    let error = elsewhere.client().status(&store, &tag()).unwrap_err();
+    assert!(matches!(error, SubmitError::OtherServer { .. }));
+    let error = elsewhere.client().resume(&store, &tag(), None, None).unwrap_err();
+    assert!(matches!(error, SubmitError::OtherServer { .. }));
+    let signer = ApiKeySigner::new("9", KEY).unwrap();
+    let other_partner = Client::new(config(&server.url), signer).unwrap();
+    let error = other_partner.status(&store, &tag()).unwrap_err();
+    assert!(matches!(error, SubmitError::OtherServer { .. }));
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[test]
+fn a_result_that_takes_longer_than_the_wait_is_pending_and_asked_for_later() {
+    let server = Server::start(|request, _| match request.step() {
+        "status" => Answer::Json(200, status(false, &json!("No zip uploaded"))),
+        _ => good(request, ""),
+    });
+    let (_directory, store) = store();
+    let client = server.client();
+    let started = Instant::now();
+    let outcome = client.register(&store, &tag(), &request(), None).unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert_eq!(outcome.decision(), Decision::Pending);
+    assert!(outcome.is_uploaded() && !outcome.is_final());
+    assert_eq!(outcome.result_text().as_deref(), Some("No zip uploaded"));
+    assert_eq!(outcome.smile_job_id().as_deref(), Some("0000000583"));
+    assert_eq!(stage(&store), JobStage::Uploaded);
+    let polls = server.requests().len() - 2;
+    assert!((3..=40).contains(&polls), "{polls}");
+
+    // One question, no upload.
+    client.status(&store, &tag()).unwrap();
+    assert_eq!(server.requests().len(), polls + 3);
+    assert_eq!(server.steps().last(), Some(&"status"));
+}
+
+#[test]
+fn without_waiting_nothing_is_asked() {
+    let server = Server::start(|request, _| good(request, "0840"));
+    let (_directory, store) = store();
+    let client = server.client();
+    let job = JobRequest { wait: Some(Duration::ZERO), ..request() };
+    let outcome = client.register(&store, &tag(), &job, None).unwrap();
+    assert_eq!(outcome.decision(), Decision::Pending);
+    assert_eq!(server.steps(), ["upload", "zip"]);
+    let outcome = client.status(&store, &tag()).unwrap();
+    assert!(outcome.is_approved() && outcome.is_final());
+    assert_eq!(stage(&store), JobStage::Final);
+}
+
+#[test]
+fn a_result_that_is_not_final_is_asked_for_again() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        ("status", 0) => {
+            let mut provisional = result(request, "0814");
+            provisional["IsFinalResult"] = json!("false");
+            Answer::Json(200, status(true, &provisional))
+        }
+        _ => good(request, "0840"),
+    });
+    let (_directory, store) = store();
+    let client = server.client();
+    let outcome = client.register(&store, &tag(), &request(), None).unwrap();
+    assert_eq!(outcome.decision(), Decision::ProvisionallyApproved);
+    assert!(!outcome.is_final());
+    let outcome = client.status(&store, &tag()).unwrap();
+    assert!(outcome.is_approved() && outcome.is_final());
+}
+
+#[test]
+fn a_server_that_is_down_keeps_the_job() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        ("upload", 0) => Answer::Other(500, "text/html", "<h1>oops</h1>".to_owned(), "X-A: b"),
+        ("upload", 1) => Answer::Json(503, json!({"message": "no code"})),
+        ("upload", 2) => Answer::Json(500, json!({"code": "2201", "error": "System error"})),
+        // Questions may fail while there is time.
+        ("status", 0 | 1) => Answer::Other(502, "text/html", String::new(), "X-A: b"),
+        _ => good(request, "0840"),
+    });
+    let (_directory, store) = store();
+    let client = server.client();
+    for _ in 0..3 {
+        let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+        assert_eq!(stage(&store), JobStage::Prepared);
+    }
+    assert!(client.register(&store, &tag(), &request(), None).unwrap().is_approved());
+}
+
+#[test]
+fn questions_that_fail_to_the_end_are_an_error_and_the_upload_is_kept() {
+    let server = Server::start(|request, _| match request.step() {
+        "status" => Answer::Other(500, "text/html", String::new(), "X-A: b"),
+        _ => good(request, ""),
+    });
+    let (_directory, store) = store();
+    let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+    assert!(matches!(error, SubmitError::Unavailable { status: 500, .. }));
+    assert_eq!(stage(&store), JobStage::Uploaded);
+}
+
+#[test]
+fn what_does_not_speak_the_api_is_recognised() {
+    let html = || "<html>Please log in to the Wi-Fi</html>".to_owned();
+    type Make = fn(String) -> Answer;
+    let cases: [(Make, &str); 9] = [
+        (|html| Answer::Other(200, "text/html", html, "X-A: b"), "not JSON"),
+        (|html| Answer::Other(404, "text/html", html, "X-A: b"), "HTTP status 404"),
+        (
+            |_| Answer::Other(302, "text/plain", String::new(), "Location: /v1/job_status"),
+            "redirects",
+        ),
+        (
+            |_| Answer::Other(307, "text/plain", String::new(), "Location: /v1/job_status"),
+            "redirects",
+        ),
+        (|_| Answer::Other(200, "application/json", "[1]".to_owned(), "X-A: b"), "not JSON"),
+        (|_| Answer::Json(200, json!({"camera_config": "null"})), "no code"),
+        (|_| Answer::Json(200, json!({"code": 2202})), "lacks"),
+        (|_| Answer::Json(200, json!({"x": "y".repeat(2 << 20)})), "more than"),
+        (|_| Answer::Raw("SSH-2.0-OpenSSH_9.9\r\n\r\n"), "not HTTP"),
+    ];
+    for (make, words) in cases {
+        let server = Server::start(move |_, _| make(html()));
+        let (_directory, store) = store();
+        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        assert!(matches!(error, SubmitError::BadAnswer { .. }), "{error:?}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(server.requests().len(), 1, "a redirect is not followed");
+    }
+}
+
+#[test]
+fn an_answer_that_the_partners_key_did_not_sign_is_not_believed() {
+    for change in [json!("AAAA"), json!(null), json!(signature::sign("k", PARTNER, "x"))] {
+        let server = Server::start(move |request, _| match request.step() {
+            "status" => {
+                let mut forged = status(true, &result(request, "0840"));
+                forged["signature"] = change.clone();
+                Answer::Json(200, forged)
+            }
+            _ => good(request, ""),
+        });
+        let (_directory, store) = store();
+        let client = server.client();
+        let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+        assert!(matches!(error, SubmitError::Unsigned), "{error:?}");
+        assert!(matches!(client.status(&store, &tag()), Err(SubmitError::Unsigned)));
+        let job = store.job(&tag()).unwrap().unwrap();
+        assert_eq!((job.stage, job.last_status), (JobStage::Uploaded, None));
+    }
+}
+
+#[test]
+fn an_answer_about_another_job_is_not_taken_for_ours() {
+    for name in ["job_id", "user_id"] {
+        let server = Server::start(move |request, _| match request.step() {
+            "status" => {
+                let mut other = result(request, "0840");
+                other["PartnerParams"][name] = json!("another");
+                Answer::Json(200, status(true, &other))
+            }
+            _ => good(request, ""),
+        });
+        let (_directory, store) = store();
+        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        assert!(error.to_string().contains("another job"), "{error}");
+        assert_eq!(stage(&store), JobStage::Uploaded);
+    }
+}
+
+#[test]
+fn images_go_nowhere_less_safe_than_the_announcement() {
+    for address in ["http://203.0.113.5/zip/1", "ftp://127.0.0.1/zip", "", "zip/1"] {
+        let server = Server::start(move |_, _| {
+            Answer::Json(200, json!({"code": "2202", "upload_url": address, "ref_id": "r"}))
+        });
+        let (_directory, store) = store();
+        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        assert!(matches!(error, SubmitError::BadAnswer { .. }), "{error:?}");
+        assert!(!error.to_string().contains("203.0.113.5"));
+        assert_eq!(server.requests().len(), 1);
+        assert_eq!(stage(&store), JobStage::Prepared);
+    }
+}
+
+#[test]
+fn no_server_at_all_keeps_the_job_for_later() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (_directory, store) = store();
+    let error = client(&url, KEY).register(&store, &tag(), &request(), None).unwrap_err();
+    assert!(matches!(error, SubmitError::Network { .. }) && error.is_retryable(), "{error:?}");
+    assert_eq!(stage(&store), JobStage::Prepared);
+    // Nothing is known, and nothing is asked.
+    let outcome = client(&url, KEY).status(&store, &tag()).unwrap();
+    assert_eq!(outcome.decision(), Decision::Pending);
+    assert!(!outcome.is_uploaded());
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up() {
+    let server = Server::start(|_, _| Answer::Silence);
+    let (_directory, store) = store();
+    let mut config = config(&server.url);
+    config.timeout = Duration::from_millis(200);
+    let client = Client::new(config, ApiKeySigner::new(PARTNER, KEY).unwrap()).unwrap();
+    let started = Instant::now();
+    let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+    assert!(matches!(error, SubmitError::Network { .. }), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_capture_that_is_being_submitted_elsewhere_is_left_alone() {
+    let server = Server::start(|request, _| good(request, "0840"));
+    let (_directory, store) = store();
+    let elsewhere = store.submission(&tag()).unwrap();
+    let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+    assert!(matches!(error, SubmitError::Store(BundleError::Busy { .. })));
+    assert!(error.is_retryable() && server.requests().is_empty());
+    drop(elsewhere);
+    server.client().register(&store, &tag(), &request(), None).unwrap();
+}
+
+#[test]
+fn a_new_capture_under_the_tag_is_not_marked_by_an_old_job() {
+    let (_directory, store) = store();
+    let recaptured = store.clone();
+    let server = Server::start(move |request, _| {
+        if request.step() == "zip" {
+            let mut new = capture(Verdict::Live);
+            new.record.seed = 2;
+            recaptured.save(&tag(), &new).unwrap();
+        }
+        match request.step() {
+            "upload" => accepted(request),
+            _ => good(request, "0840"),
+        }
+    });
+    let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+    assert!(matches!(error, SubmitError::Store(BundleError::Replaced { .. })));
+    assert_eq!(store.job(&tag()).unwrap(), None);
+    assert_eq!(store.load(&tag()).unwrap().record.seed, 2);
+}
