@@ -272,6 +272,9 @@ pub(crate) struct SandboxOptions {
     /// Port on this machine; 0 takes a free one
     #[arg(long, default_value_t = 8080)]
     pub(crate) port: u16,
+    /// The preset `smart-selfie`, or a TOML file: its thresholds decide
+    #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
+    pub(crate) policy: String,
     /// Folder for users, jobs and the API key
     #[arg(long, value_name = "DIR", default_value = "liveface-sandbox")]
     pub(crate) data: PathBuf,

@@ -57,9 +57,10 @@ impl Decision {
 /// Judges a job. Every doubt rejects it.
 ///
 /// The selfie must have exactly one face, and so must at least one liveness image; the others are
-/// left out. Then, over these faces: the median passive score must not speak of an attack, the
-/// median similarity of the liveness faces to the selfie must be one person's. An authenticate job
-/// also needs both the selfie and the median of the liveness faces to match `enrolled`.
+/// left out. Then, over these faces: the median passive score must not speak of an attack, and the
+/// median similarity of the liveness faces to the selfie must be one person's. The mean of all the
+/// faces is the template: a register job enrols it, an authenticate job compares it with
+/// `enrolled`, and the selfie alone too.
 pub(crate) fn judge(
     policy: &Policy,
     kind: JobKind,
@@ -76,9 +77,8 @@ pub(crate) fn judge(
     };
     let liveness: Vec<OneFace<'_>> =
         seen.liveness.iter().filter_map(|faces| the_face(faces, bystander).ok()).collect();
-    let to_liveness =
-        |other: &Embedding| median(liveness.iter().map(|face| face.embedding.similarity(other)));
-    let Some(same_person) = to_liveness(selfie.embedding) else {
+    let to_selfie = liveness.iter().map(|face| face.embedding.similarity(selfie.embedding));
+    let Some(same_person) = median(to_selfie) else {
         return rejected(Outcome::LIVENESS_UNUSABLE);
     };
 
@@ -90,7 +90,8 @@ pub(crate) fn judge(
     if live < policy.presentation.retry_below {
         return rejected(Outcome::LIVENESS_UNCLEAR).with_liveness(Action::UnableToDetermine);
     }
-    if same_person < policy.identity.same_capture_similarity {
+    // A server does not know who was asked to smile in which picture.
+    if same_person < policy.identity.other_expression_similarity {
         let outcome = match kind {
             JobKind::Register => Outcome::REGISTER_OTHER_FACE,
             JobKind::Authenticate => Outcome::AUTHENTICATE_OTHER_FACE,
@@ -99,6 +100,9 @@ pub(crate) fn judge(
         return Decision { similarity: Some(same_person), ..rejected };
     }
 
+    let Some(template) = mean(liveness.iter().chain([&selfie]).map(|face| face.embedding)) else {
+        return rejected(Outcome::LIVENESS_UNUSABLE);
+    };
     let mut decision = rejected(Outcome::NOT_ENROLLED).with_liveness(Action::Passed);
     match (kind, enrolled) {
         (JobKind::Register, _) => {
@@ -106,14 +110,14 @@ pub(crate) fn judge(
             decision.approved = true;
             decision.actions.register_selfie = Action::Approved;
             decision.similarity = Some(same_person);
-            decision.template = Some(selfie.embedding.clone());
+            decision.template = Some(template);
         }
         (JobKind::Authenticate, None) => {}
         (JobKind::Authenticate, Some(enrolled)) => {
-            let similarity = to_liveness(enrolled)
-                .map_or(-1.0, |median| median.min(selfie.embedding.similarity(enrolled)));
+            let similarity = template.similarity(enrolled);
             decision.similarity = Some(similarity);
-            decision.approved = similarity >= policy.identity.match_similarity;
+            decision.approved = similarity >= policy.identity.verify_similarity
+                && selfie.embedding.similarity(enrolled) >= policy.identity.match_similarity;
             (decision.outcome, decision.actions.selfie_to_registered_selfie_compare) =
                 if decision.approved {
                     (Outcome::AUTHENTICATED, Action::Completed)
@@ -149,6 +153,18 @@ fn the_face(faces: &[SeenFace], bystander: f32) -> Result<OneFace<'_>, Faces> {
     }
     let embedding = largest.embedding.as_ref().ok_or(Faces::Unclear)?;
     Ok(OneFace { embedding, pad_live: largest.pad_live })
+}
+
+/// The mean direction; `None` of nothing, of different models, and of faces that cancel out.
+fn mean<'a>(mut embeddings: impl Iterator<Item = &'a Embedding>) -> Option<Embedding> {
+    let mut sum = embeddings.next()?.values().to_vec();
+    for embedding in embeddings {
+        if embedding.values().len() != sum.len() {
+            return None;
+        }
+        sum.iter_mut().zip(embedding.values()).for_each(|(sum, value)| *sum += value);
+    }
+    Embedding::new(&sum)
 }
 
 /// The middle value, or the mean of the two middle ones; `None` of nothing.
@@ -196,13 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn one_live_person_is_enrolled_with_the_selfie() {
-        let decision = register(&[face(0.0)], &[vec![face(5.0)], vec![face(10.0)]]);
+    fn one_live_person_is_enrolled_with_the_mean_of_all_faces() {
+        let decision = register(&[face(0.0)], &[vec![face(10.0)], vec![face(20.0)]]);
         assert!(decision.approved);
         assert_eq!(decision.outcome, Outcome::ENROLLED);
         assert_eq!(decision.actions.register_selfie, Action::Approved);
         assert_eq!(decision.actions.liveness_check, Action::Passed);
-        assert!(decision.template.is_some() && decision.template == face(0.0).embedding);
+        let mean = face(10.0).embedding.unwrap();
+        assert!(decision.template.unwrap().similarity(&mean) > 0.999_99);
     }
 
     #[test]
@@ -271,8 +288,11 @@ mod tests {
         assert_eq!(stranger.actions.selfie_to_registered_selfie_compare, Action::Rejected);
         assert!(stranger.similarity.unwrap() < 0.2);
 
-        // 50 degrees match (0.64), 60 do not (0.5); liveness stays one person with the selfie.
-        assert!(!authenticate(0.0, 50.0, &[60.0]).approved, "the liveness images must match too");
+        // The mean must be within 34 degrees (0.82), the selfie within 60 (0.5).
+        assert!(!authenticate(0.0, 30.0, &[45.0, 45.0]).approved, "the mean is at 40");
+        let other_selfie = authenticate(0.0, 62.0, &[20.0, 20.0, 20.0]);
+        assert!(other_selfie.similarity.unwrap() > 0.82, "the mean is at 30");
+        assert!(!other_selfie.approved, "but the selfie is not the enrolled person's");
     }
 
     #[test]

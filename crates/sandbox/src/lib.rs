@@ -4,7 +4,7 @@
 //! It answers `POST {base}/upload`, `PUT <upload_url>` and `POST {base}/job_status` as the real
 //! service is documented to, checks signatures, sends callbacks, and **decides**: a register job is
 //! approved when one live person is seen in its selfie and liveness images, an authenticate job when
-//! that person is the one that was enrolled.
+//! that person is the one that was enrolled. How alike and how live is the policy's business.
 //!
 //! It is a **development tool**. It speaks plain HTTP, serves one partner, and keeps pictures and
 //! embeddings unencrypted in its data directory: do not put real users' data into it, and delete the

@@ -33,7 +33,7 @@ const UPLOADS: Table<(Text, Text), Text> = Table::new("uploads");
 const INBOX: Table<(Text, u64), Text> = Table::new("inbox");
 /// (partner, number) to the zip.
 const ZIPS: Table<(Text, u64), Bytes> = Table::new("zips");
-/// (partner, user id) to the embedding, as little-endian 32-bit floats.
+/// (partner, user id) to the template, as little-endian 32-bit floats.
 const USERS: Table<(Text, Text), Bytes> = Table::new("users");
 /// (partner, picture token) to the picture's file.
 const PICTURES: Table<(Text, Text), Bytes> = Table::new("pictures");
@@ -217,7 +217,7 @@ impl Store {
         Ok(waiting)
     }
 
-    /// The embedding of an enrolled user.
+    /// The template of an enrolled user.
     pub(crate) fn template(&self, user_id: &str) -> Result<Option<Embedding>, StoreError> {
         let users = self.read()?.open_table(USERS)?;
         let Some(bytes) = users.get((self.partner.as_str(), user_id))? else { return Ok(None) };

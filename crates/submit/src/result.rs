@@ -69,28 +69,31 @@ pub enum ActionResult {
 }
 
 impl ActionResult {
+    /// The known values as the server writes them.
+    const KNOWN: [(Self, &'static str); 17] = [
+        (Self::Passed, "Passed"),
+        (Self::Completed, "Completed"),
+        (Self::Approved, "Approved"),
+        (Self::Verified, "Verified"),
+        (Self::ProvisionallyApproved, "Provisionally Approved"),
+        (Self::Returned, "Returned"),
+        (Self::NotReturned, "Not Returned"),
+        (Self::Failed, "Failed"),
+        (Self::Rejected, "Rejected"),
+        (Self::UnderReview, "Under Review"),
+        (Self::UnableToDetermine, "Unable To Determine"),
+        (Self::NotApplicable, "Not Applicable"),
+        (Self::NotVerified, "Not Verified"),
+        (Self::NotDone, "Not Done"),
+        (Self::IssuerUnavailable, "Issuer Unavailable"),
+        (Self::IdAuthorityPhotoNotAvailable, "ID Authority Photo Not Available"),
+        (Self::SentToHumanReview, "Sent to Human Review"),
+    ];
+
     fn parse(value: &Value) -> Self {
         let text = text(value).unwrap_or_else(|| value.to_string());
-        match text.to_ascii_lowercase().as_str() {
-            "passed" => Self::Passed,
-            "completed" => Self::Completed,
-            "approved" => Self::Approved,
-            "verified" => Self::Verified,
-            "provisionally approved" => Self::ProvisionallyApproved,
-            "returned" => Self::Returned,
-            "not returned" => Self::NotReturned,
-            "failed" => Self::Failed,
-            "rejected" => Self::Rejected,
-            "under review" => Self::UnderReview,
-            "unable to determine" => Self::UnableToDetermine,
-            "not applicable" => Self::NotApplicable,
-            "not verified" => Self::NotVerified,
-            "not done" => Self::NotDone,
-            "issuer unavailable" => Self::IssuerUnavailable,
-            "id authority photo not available" => Self::IdAuthorityPhotoNotAvailable,
-            "sent to human review" => Self::SentToHumanReview,
-            _ => Self::Other(text),
-        }
+        let known = Self::KNOWN.into_iter().find(|(_, known)| known.eq_ignore_ascii_case(&text));
+        known.map_or(Self::Other(text), |(result, _)| result)
     }
 
     /// What it says of the job, if anything.
@@ -104,6 +107,18 @@ impl ActionResult {
             }
             Self::Failed | Self::Rejected | Self::NotVerified => Some(Decision::Rejected),
             _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ActionResult {
+    /// As the server writes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let known = Self::KNOWN.into_iter().find(|(result, _)| result == self);
+        match (self, known) {
+            (Self::Other(text), _) => f.write_str(text),
+            (_, Some((_, text))) => f.write_str(text),
+            (_, None) => Ok(()),
         }
     }
 }

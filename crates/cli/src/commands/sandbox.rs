@@ -1,6 +1,40 @@
-//! temp
-use crate::args::*;
-use crate::failure::*;
-pub(crate) fn run(_: &Common, _: &SandboxOptions) -> Result<Exit, Failure> {
-    Ok(Exit::Done)
+//! `liveface sandbox`: the local development server, until it is interrupted.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use liveface_sandbox::{EngineAnalyser, Sandbox, SandboxConfig};
+
+use crate::args::{Common, SandboxOptions};
+use crate::console::{self, Style, styled};
+use crate::failure::{Exit, Failure};
+
+pub(crate) fn run(common: &Common, options: &SandboxOptions) -> Result<Exit, Failure> {
+    let mut config = SandboxConfig::new(&options.data);
+    config.address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    config.policy = super::policy(&options.policy)?;
+    let analyser = EngineAnalyser::new(super::engine(common)?, &config.policy);
+    let sandbox = Sandbox::start(config, Box::new(analyser))
+        .map_err(|error| Failure::new(Exit::Runtime, error.to_string()))?;
+    let (url, partner, key) = (sandbox.base_url(), sandbox.partner_id(), sandbox.api_key());
+    if common.json {
+        console::json(&serde_json::json!({ "url": url, "partner_id": partner, "api_key": key }))?;
+    } else {
+        console::line(styled(
+            "A development server: do not send it real users' data.",
+            Style::Bad,
+        ))?;
+        console::line(format!("url         {url}"))?;
+        console::line(format!("partner id  {partner}"))?;
+        console::line(format!("API key     {key}"))?;
+        console::line("")?;
+        console::line("In another terminal:")?;
+        console::line(format!("  export LIVEFACE_PARTNER_ID={partner} LIVEFACE_API_KEY={key}"))?;
+        console::line(format!("  liveface register TAG --user-id USER --env {url}"))?;
+        console::line("")?;
+        console::line("Ctrl-C stops it; users and jobs are kept.")?;
+    }
+    // The server works on its own threads, and what it keeps survives an end at any moment.
+    loop {
+        std::thread::park();
+    }
 }
