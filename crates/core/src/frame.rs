@@ -264,6 +264,13 @@ impl<'a> Frame<'a> {
         self
     }
 
+    /// The same frame, captured at another time.
+    #[must_use]
+    pub const fn at(mut self, timestamp: Timestamp) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
     /// How the pixels lie in memory.
     #[must_use]
     pub const fn format(&self) -> PixelFormat {

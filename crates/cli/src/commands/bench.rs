@@ -88,9 +88,9 @@ pub(crate) fn run(common: &Common, options: &BenchOptions) -> Result<Exit, Failu
         })?;
     }
     if common.json {
-        console::json(&figures)?
+        console::json(&figures)?;
     } else {
-        print(&figures)?
+        print(&figures)?;
     }
     Ok(Exit::Done)
 }

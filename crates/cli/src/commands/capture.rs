@@ -64,10 +64,10 @@ pub(crate) fn run(common: &Common, options: &CaptureOptions) -> Result<Exit, Fai
     if kept {
         store.save(&tag, &capture)?;
     }
+    report(common, &capture, kept.then_some(&tag), ended_at)?;
     if let Some(path) = &options.sheet {
         sheet::write(&capture, path)?;
     }
-    report(common, &capture, kept.then_some(&tag), ended_at)?;
     Ok(match capture.record.verdict {
         Verdict::Live => Exit::Done,
         Verdict::Attack => Exit::Attack,

@@ -108,7 +108,7 @@ fn client(credentials: &Credentials) -> Result<Client, Failure> {
             ));
         }
     };
-    Client::new(ClientConfig::new(environment), signer).map_err(failure)
+    Ok(Client::new(ClientConfig::new(environment), signer)?)
 }
 
 impl From<SubmitError> for Failure {
