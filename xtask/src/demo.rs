@@ -214,7 +214,7 @@ impl Capture {
         }
         println!(
             "   Passive check, 0 attack to 1 live: median {}, lowest {}. Lowest similarity of an \
-             image to the first: {}.",
+             image to the earlier ones: {}.",
             score(self.pad_live_median),
             score(self.pad_live_min),
             score(self.similarity_min)

@@ -85,7 +85,7 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct StoreOption {
     /// Folder of the captures; without it, LIVEFACE_STORE or the user's data folder
-    #[arg(long, value_name = "DIR", env = "LIVEFACE_STORE")]
+    #[arg(long, global = true, value_name = "DIR", env = "LIVEFACE_STORE")]
     pub(crate) store: Option<PathBuf>,
 }
 
@@ -260,7 +260,7 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_name = "PATH")]
     pub(crate) replay: Option<PathBuf>,
     /// Frames to measure
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) frames: u32,
     /// Write the figures as JSON
     #[arg(long, value_name = "FILE.json")]

@@ -67,7 +67,12 @@ impl From<liveface::camera::CameraError> for Failure {
 
 impl From<liveface::BundleError> for Failure {
     fn from(error: liveface::BundleError) -> Self {
-        Self::new(Exit::Input, error.to_string())
+        let exit = match error {
+            // The disk's or the system's fault, not the caller's.
+            liveface::BundleError::Io { .. } | liveface::BundleError::Random(_) => Exit::Runtime,
+            _ => Exit::Input,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -110,6 +110,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_about_them_lists_every_code_with_its_text() {
+        let page = include_str!("../../../docs/guidance.md");
+        let listed = |code: &str, text: &str| page.contains(&format!("| `{code}` | {text} |"));
+        assert!(Guidance::ALL.iter().all(|g| listed(g.code(), g.text())));
+        assert!(Reason::ALL.iter().all(|r| listed(r.code(), r.text())));
+        assert!(Challenge::ALL.iter().all(|c| listed(c.code(), c.text())));
+        let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+        let verdicts = 4;
+        assert_eq!(
+            rows,
+            Guidance::ALL.len() + Reason::ALL.len() + Challenge::ALL.len() + verdicts,
+            "the page lists a code that does not exist"
+        );
+    }
+
+    #[test]
     fn codes_are_the_serialised_names_and_unique() {
         let mut seen = std::collections::HashSet::new();
         for guidance in Guidance::ALL {

@@ -160,7 +160,7 @@ section! {
     SequenceLimits {
         /// Liveness images before the selfie. Source: Smile ID, 7.
         liveness_images: u32 = 7;
-        /// Liveness images from this index on need a smile; those before it, and the selfie, a relaxed face, so that the smile is a change. Source: Smile ID, more than 3 of 7.
+        /// Liveness images from this index on, 1 or more, need a smile; those before it, and the selfie, a relaxed face, so that the smile is a change. Source: Smile ID, more than 3 of 7.
         smile_from: u32 = 3;
         /// Least change of any head angle between two pictures, degrees. Source: Smile ID Android, 0.75.
         min_motion_degrees: f32 = 0.75;
@@ -270,6 +270,7 @@ impl Policy {
         share("viewfinder.min_face_area", self.viewfinder.min_face_area)?;
         share("viewfinder.max_face_area", self.viewfinder.max_face_area)?;
         share("viewfinder.max_offset", self.viewfinder.max_offset)?;
+        share("viewfinder.min_margin", self.viewfinder.min_margin)?;
         share("expression.min_eye_openness", self.expression.min_eye_openness)?;
         share("expression.min_smile", self.expression.min_smile)?;
         share("expression.max_neutral_smile", self.expression.max_neutral_smile)?;
@@ -284,18 +285,27 @@ impl Policy {
         share("identity.match_similarity", self.identity.match_similarity)?;
         share("identity.verify_similarity", self.identity.verify_similarity)?;
         for (name, value) in [
-            ("viewfinder.aspect", self.viewfinder.aspect),
-            ("viewfinder.min_margin", self.viewfinder.min_margin + 1.0),
+            ("viewfinder.max_offset", self.viewfinder.max_offset),
             ("pose.max_yaw_degrees", self.pose.max_yaw_degrees),
             ("pose.max_pitch_degrees", self.pose.max_pitch_degrees),
             ("pose.max_roll_degrees", self.pose.max_roll_degrees),
             ("pose.max_speed", self.pose.max_speed),
-            ("quality.min_sharpness", self.quality.min_sharpness + 1.0),
-            ("sequence.min_motion_degrees", self.sequence.min_motion_degrees + 1.0),
         ] {
             rule(name, value.to_string(), value.is_finite() && value > 0.0, "a positive number")?;
         }
         let viewfinder = &self.viewfinder;
+        rule(
+            "viewfinder.aspect",
+            viewfinder.aspect.to_string(),
+            (0.25..=4.0).contains(&viewfinder.aspect),
+            "0.25 to 4",
+        )?;
+        rule(
+            "quality.min_sharpness",
+            self.quality.min_sharpness.to_string(),
+            self.quality.min_sharpness.is_finite() && self.quality.min_sharpness >= 0.0,
+            "0 or more",
+        )?;
         rule(
             "viewfinder.max_face_area",
             viewfinder.max_face_area.to_string(),
@@ -309,10 +319,34 @@ impl Policy {
             "more than quality.min_luminance",
         )?;
         rule(
+            "expression.min_smile",
+            self.expression.min_smile.to_string(),
+            self.expression.min_smile > self.expression.max_neutral_smile,
+            "more than expression.max_neutral_smile",
+        )?;
+        rule(
+            "presentation.attack_below",
+            self.presentation.attack_below.to_string(),
+            self.presentation.attack_below <= self.presentation.retry_below,
+            "at most presentation.retry_below",
+        )?;
+        rule(
             "sequence.liveness_images",
             self.sequence.liveness_images.to_string(),
             (1..=64).contains(&self.sequence.liveness_images),
             "1 to 64",
+        )?;
+        rule(
+            "sequence.smile_from",
+            self.sequence.smile_from.to_string(),
+            self.sequence.smile_from >= 1,
+            "at least 1",
+        )?;
+        rule(
+            "sequence.min_motion_degrees",
+            self.sequence.min_motion_degrees.to_string(),
+            (0.0..=self.pose.max_yaw_degrees).contains(&self.sequence.min_motion_degrees),
+            "0 to pose.max_yaw_degrees",
         )?;
         rule(
             "pose.neutral_pitch_degrees",
@@ -332,11 +366,21 @@ impl Policy {
             self.tracking.redetect_every_frames >= 1,
             "at least 1",
         )?;
+        let timing = &self.timing;
+        rule(
+            "timing.face_lost_ms",
+            timing.face_lost_ms.to_string(),
+            timing.face_lost_ms >= 100,
+            "at least 100, longer than the time between two frames",
+        )?;
+        let gaps_ms = timing.min_gap_ms.saturating_mul(self.sequence.liveness_images.into());
+        let least_ms = gaps_ms.saturating_add(timing.hold_ms);
         rule(
             "timing.timeout_ms",
-            self.timing.timeout_ms.to_string(),
-            self.timing.timeout_ms > 0,
-            "more than 0",
+            timing.timeout_ms.to_string(),
+            timing.timeout_ms > least_ms.saturating_add(timing.guidance_debounce_ms),
+            "more than hold_ms, guidance_debounce_ms and a min_gap_ms for each liveness image \
+             together",
         )?;
         rule(
             "encoding.jpeg_quality",
@@ -368,11 +412,40 @@ mod tests {
     }
 
     #[test]
+    fn a_capture_that_nobody_could_complete_is_refused() {
+        for (text, name) in [
+            ("[timing]\ntimeout_ms = 2900", "timing.timeout_ms"),
+            ("[timing]\nmin_gap_ms = 9223372036854775807", "timing.timeout_ms"),
+            ("[timing]\nguidance_debounce_ms = 120000", "timing.timeout_ms"),
+            ("[timing]\nface_lost_ms = 0", "timing.face_lost_ms"),
+            ("[sequence]\nsmile_from = 0", "sequence.smile_from"),
+            ("[sequence]\nmin_motion_degrees = 40.0", "sequence.min_motion_degrees"),
+            ("[sequence]\nmin_motion_degrees = nan", "sequence.min_motion_degrees"),
+            ("[sequence]\nfrozen_frames = 1", "sequence.frozen_frames"),
+            ("[expression]\nmax_neutral_smile = 0.9", "expression.min_smile"),
+            ("[presentation]\nattack_below = 0.6", "presentation.attack_below"),
+            ("[viewfinder]\naspect = 0.01", "viewfinder.aspect"),
+            ("[viewfinder]\nmax_offset = 0.0", "viewfinder.max_offset"),
+            ("[viewfinder]\nmin_margin = nan", "viewfinder.min_margin"),
+            ("[pose]\nmax_speed = inf", "pose.max_speed"),
+            ("[quality]\nmin_sharpness = -1.0", "quality.min_sharpness"),
+        ] {
+            match Policy::from_toml(text).unwrap_err() {
+                PolicyError::Value { name: named, .. } => assert_eq!(named, name, "{text}"),
+                other => panic!("{text}: {other}"),
+            }
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let message = |text| Policy::from_toml(text).unwrap_err().to_string();
         assert!(message("[timing]\ntimeout = 3").contains("timeout"));
         assert!(message("[expression]\nmin_smile = 80.0").contains("expression.min_smile"));
         assert!(message("[sequence]\nliveness_images = 0").contains("1 to 64"));
+        assert!(
+            message("[viewfinder]\nmin_margin = -0.5").contains("`viewfinder.min_margin` is -0.5")
+        );
         assert!(Policy::preset("other").unwrap_err().to_string().contains("smart-selfie"));
     }
 }

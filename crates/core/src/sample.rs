@@ -140,8 +140,14 @@ impl Sampler<'_, '_> {
             let (x0, y0) = (x.floor(), y.floor());
             let (fx, fy) = (x - x0, y - y0);
             let (x0, y0) = (x0 as i32, y0 as i32);
-            let (p00, p10) = (pixel(x0, y0), pixel(x0 + 1, y0));
-            let (p01, p11) = (pixel(x0, y0 + 1), pixel(x0 + 1, y0 + 1));
+            // Nearly every point lies inside, where no border needs looking at.
+            let inside = x0 >= 0 && y0 >= 0 && x0 < right && y0 < bottom;
+            let [p00, p10, p01, p11] = if inside {
+                let (x0, y0) = (x0 as usize, y0 as usize);
+                [fetch(x0, y0), fetch(x0 + 1, y0), fetch(x0, y0 + 1), fetch(x0 + 1, y0 + 1)]
+            } else {
+                [pixel(x0, y0), pixel(x0 + 1, y0), pixel(x0, y0 + 1), pixel(x0 + 1, y0 + 1)]
+            };
             std::array::from_fn::<f32, 3, _>(|c| {
                 let top = p00[c] + (p10[c] - p00[c]) * fx;
                 let low = p01[c] + (p11[c] - p01[c]) * fx;
@@ -150,7 +156,7 @@ impl Sampler<'_, '_> {
         };
         let steps = match self.filter {
             Filter::Bilinear => 1,
-            Filter::Area => (self.map.scale().ceil() as usize).clamp(1, 16),
+            Filter::Area => (self.map.scale().round() as usize).clamp(1, 16),
         };
         let weight = 1.0 / (steps * steps) as f32;
         for y in 0..self.height {

@@ -51,3 +51,8 @@ pub use liveface_core::{
 pub use liveface_vision::{
     Detection, ModelSource, ONNX_RUNTIME_VERSION, Tracker, Vision, VisionError,
 };
+
+// The README's example is compiled like the code.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,5 +1,7 @@
 //! The gates: what must hold of the one face in a frame before a picture is taken, in the order in
 //! which the person can do something about it. The first that fails is the guidance.
+//!
+//! Every gate fails closed: what was not measured, or is no finite number, does not pass.
 
 use liveface_core::{Component, Face, Guidance, Observation, Point2, Policy, QualityRecord, Rect};
 
@@ -11,6 +13,29 @@ pub(crate) fn viewfinder(width: u32, height: u32, aspect: f32) -> Rect {
     Rect::new((width - seen) * 0.5, 0.0, seen, height)
 }
 
+/// The one face of the frame. A face that a number is missing from was not seen.
+///
+/// # Errors
+/// [`Guidance::OnlyOneFace`] when there are more, [`Guidance::FindFace`] when there is none.
+pub(crate) fn only_face(observation: &Observation) -> Result<&Face, Guidance> {
+    let count = observation.face_count.max(observation.faces.len());
+    require(count <= 1, Guidance::OnlyOneFace)?;
+    let face = observation.faces.first().filter(|face| count == 1 && is_measured(face));
+    face.ok_or(Guidance::FindFace)
+}
+
+fn is_measured(face: &Face) -> bool {
+    let (bounds, pose, eyes) = (face.bounds, face.pose, face.expression.eye_openness);
+    let place = [bounds.x, bounds.y, bounds.width, bounds.height];
+    let angles = [pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees];
+    let shown = [eyes.image_left, eyes.image_right, face.expression.smile];
+    let mut numbers = place.iter().chain(&angles).chain(&shown);
+    numbers.all(|number| number.is_finite())
+        && bounds.width > 0.0
+        && bounds.height > 0.0
+        && face.landmarks.points().iter().all(|p| (p.x + p.y + p.z).is_finite())
+}
+
 /// The gates that need no memory: faces, distance, place, light, pose, eyes, sharpness.
 ///
 /// # Errors
@@ -20,11 +45,7 @@ pub(crate) fn check<'o>(
     quality: Option<&QualityRecord>,
     policy: &Policy,
 ) -> Result<&'o Face, Guidance> {
-    let face = match (observation.faces.first(), observation.face_count) {
-        (None, _) | (_, 0) => return Err(Guidance::FindFace),
-        (Some(face), 1) => face,
-        _ => return Err(Guidance::OnlyOneFace),
-    };
+    let face = only_face(observation)?;
     place(observation, face, policy)?;
     light(quality, policy)?;
     let (pose, limits) = (face.pose, &policy.pose);
@@ -34,8 +55,8 @@ pub(crate) fn check<'o>(
     require(straight, Guidance::LookStraight)?;
     let open = face.expression.eye_openness.min() >= policy.expression.min_eye_openness;
     require(open, Guidance::OpenEyes)?;
-    let sharpness = quality.and_then(|record| record.get(Component::Sharpness));
-    let sharp = sharpness.is_some_and(|measure| measure.raw >= policy.quality.min_sharpness);
+    let sharpness = raw(quality, Component::Sharpness);
+    let sharp = sharpness.is_some_and(|sharpness| sharpness >= policy.quality.min_sharpness);
     require(sharp, Guidance::HoldStill)?;
     Ok(face)
 }
@@ -67,16 +88,19 @@ fn offset(point: Point2, view: Rect) -> Point2 {
 
 fn light(quality: Option<&QualityRecord>, policy: &Policy) -> Result<(), Guidance> {
     let limits = &policy.quality;
-    let raw = |component| quality.and_then(|record| record.get(component)).map(|m| m.raw);
-    // A face that cannot be measured is not good enough: fail closed.
-    let mean = raw(Component::LuminanceMean).ok_or(Guidance::MoreLight)?;
+    let mean = raw(quality, Component::LuminanceMean).ok_or(Guidance::MoreLight)?;
     require(mean >= limits.min_luminance, Guidance::MoreLight)?;
-    let white = raw(Component::OverExposurePrevention).unwrap_or(1.0);
-    let scene = raw(Component::SceneBrightness).unwrap_or(1.0);
-    let bright = mean > limits.max_luminance
-        || white > limits.max_over_exposed
-        || scene > limits.max_scene_brightness;
-    require(!bright, Guidance::LessLight)
+    let at_most = |component, limit| raw(quality, component).is_some_and(|value| value <= limit);
+    let bearable = mean <= limits.max_luminance
+        && at_most(Component::OverExposurePrevention, limits.max_over_exposed)
+        && at_most(Component::SceneBrightness, limits.max_scene_brightness);
+    require(bearable, Guidance::LessLight)
+}
+
+/// A measure's own value, when it is a number.
+fn raw(quality: Option<&QualityRecord>, component: Component) -> Option<f32> {
+    let measure = quality.and_then(|record| record.get(component));
+    measure.map(|measure| measure.raw).filter(|raw| raw.is_finite())
 }
 
 fn require(holds: bool, otherwise: Guidance) -> Result<(), Guidance> {

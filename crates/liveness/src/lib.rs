@@ -3,16 +3,20 @@
 //! Observations go in, with their own time; guidance, shots and in the end a verdict come out.
 //!
 //! ```text
-//!               all gates hold            held for timing.hold_ms
-//! Positioning ──────────────────► Holding ───────────────────────► Taking ──► Ended
-//!      ▲                            │ │                              │
-//!      └── a gate fails ────────────┘ │                              │
-//!      ▲                              │                              │
-//!      └── restart: face lost, several faces, another person, frozen frames
+//!               all gates hold           they held for
+//!                                        timing.hold_ms          the selfie is assessed
+//! Positioning ─────────────────► Holding ──────────────► Taking ───────────────────────► Ended
+//!      ▲                            │                       │
+//!      ├──── a gate fails ──────────┤                       │
+//!      ├──── the face was not followed from the frame before┤
+//!      └──── restart ───────────────┴───────────────────────┘
 //! ```
 //!
-//! In `Taking` every gate is asked again for every picture. Whatever the state, the capture ends
-//! when its time is used up.
+//! In `Taking` every gate is asked again for every picture; one that fails makes the picture wait.
+//! A face is followed when it is the only one, on one track, in two frames in a row; pictures taken
+//! so far are kept when it was not. A restart throws them away: no single face for
+//! `timing.face_lost_ms`, frozen frames, or a picture of another person. Whatever the state, the
+//! capture ends when its time is used up or the app ends it.
 
 mod gates;
 mod sequence;

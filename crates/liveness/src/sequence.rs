@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::{gates, verdict};
 
 /// Why an observation was refused. The sequence is as it was before.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SequenceError {
     /// Time stood still or ran backwards.
@@ -61,9 +61,10 @@ pub struct Step {
 /// What the models say of a shot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assessment {
-    /// The passive check, 0 (attack) to 1 (live).
+    /// The passive check, 0 (attack) to 1 (live). Anything else is no score, and a capture with a
+    /// picture without a score is never live.
     pub pad_live: f32,
-    /// Who it is; `None` when the face could not be aligned, which refuses the shot.
+    /// Who it is; `None` when the face could not be aligned, which counts as another person.
     pub embedding: Option<Embedding>,
 }
 
@@ -90,11 +91,12 @@ enum State {
     Ended,
 }
 
-/// The face in the observation before, for motion and frozen frames.
+/// The one face of the observation before, for speed and frozen frames.
 struct Previous {
     timestamp: Timestamp,
     face: Face,
-    equal_in_a_row: u32,
+    /// Equal observations in a row, this one counted.
+    equal: u32,
 }
 
 /// The sequence. See the crate's documentation for its states.
@@ -105,8 +107,8 @@ pub struct Sequence {
     start_ms: u64,
     previous: Option<Previous>,
     frozen: bool,
-    /// When one usable face was seen last, or when pictures began.
-    last_single_face_ms: u64,
+    /// When there was one face last, or a restart.
+    last_face_ms: u64,
     shown: Option<GuidanceRecord>,
     history: Vec<GuidanceRecord>,
     shots: Vec<ShotRecord>,
@@ -118,7 +120,7 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// A sequence of `policy` that has seen nothing yet.
+    /// A sequence of `policy`, which [`Policy::check`] accepts, that has seen nothing yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
         Self {
@@ -128,7 +130,7 @@ impl Sequence {
             start_ms: 0,
             previous: None,
             frozen: false,
-            last_single_face_ms: 0,
+            last_face_ms: 0,
             shown: None,
             history: Vec::new(),
             shots: Vec::new(),
@@ -152,12 +154,11 @@ impl Sequence {
         let now = milliseconds(observation.timestamp);
         if self.last_time.replace(observation.timestamp).is_none() {
             self.start_ms = now;
-            self.last_single_face_ms = now;
+            self.last_face_ms = now;
         }
         let mut step = Step::default();
         if now.saturating_sub(self.start_ms) >= self.policy.timing.timeout_ms {
-            let reasons = vec![Reason::TimeUsedUp, self.standing_reason()];
-            self.finish(Verdict::TimedOut, reasons, &mut step);
+            self.finish(Verdict::TimedOut, self.reasons(Reason::TimeUsedUp), &mut step);
             return Ok(step);
         }
         let speed = self.follow(observation);
@@ -167,8 +168,8 @@ impl Sequence {
         Ok(step)
     }
 
-    /// Takes in what the models say of the last shot. The shot is kept, or everything taken so far
-    /// is thrown away because the face is another person's; the last one brings the verdict.
+    /// Takes in what the models say of the last shot. The shot is kept, or it and everything taken
+    /// so far is thrown away because the face is another person's; the selfie brings the verdict.
     ///
     /// # Errors
     /// When there is no shot to assess.
@@ -182,7 +183,7 @@ impl Sequence {
             return Ok(step);
         };
         shot.similarity = Some(similarity);
-        shot.pad_live = Some(assessment.pad_live);
+        shot.pad_live = Some(assessment.pad_live).filter(|live| (0.0..=1.0).contains(live));
         self.known.push(embedding);
         let complete = shot.kind == ShotKind::Selfie;
         self.shots.push(shot);
@@ -202,7 +203,7 @@ impl Sequence {
     pub fn end(&mut self, reason: Reason) -> Step {
         let mut step = Step::default();
         if self.state != State::Ended {
-            self.finish(Verdict::Retry, vec![reason, self.standing_reason()], &mut step);
+            self.finish(Verdict::Retry, self.reasons(reason), &mut step);
         }
         step
     }
@@ -270,48 +271,48 @@ impl Sequence {
         (similarity >= least).then_some(similarity)
     }
 
-    /// Compares with the frame before: speed in face widths a second, and whether the camera's
-    /// picture stands still. A new track must hold again.
+    /// Compares with the frame before: gives the speed in face widths a second, and notes whether
+    /// the camera's picture stands still. A face that was not followed from the frame before must
+    /// hold anew.
     fn follow(&mut self, observation: &Observation) -> f32 {
-        let Some(face) = observation.faces.first() else {
-            self.previous = None;
+        let before = self.previous.take();
+        self.frozen = false;
+        let Ok(face) = gates::only_face(observation) else {
+            self.state = State::Positioning;
             return 0.0;
         };
-        let mut equal_in_a_row = 0;
+        let same = before.as_ref().filter(|before| before.face.landmarks == face.landmarks);
+        let equal = same.map_or(1, |before| before.equal.saturating_add(1));
+        self.frozen = equal >= self.policy.sequence.frozen_frames;
         let mut speed = 0.0;
-        if let Some(previous) = &self.previous {
-            if previous.face.track == face.track {
-                let seconds = (observation.timestamp - previous.timestamp).as_secs_f32();
-                let moved = previous.face.bounds.centre().distance(face.bounds.centre());
+        match before {
+            Some(before) if before.face.track == face.track => {
+                let seconds = (observation.timestamp - before.timestamp).as_secs_f32();
+                let moved = before.face.bounds.centre().distance(face.bounds.centre());
                 speed = moved / face.bounds.width.max(1.0) / seconds.max(1e-3);
-            } else {
-                self.state = State::Positioning;
             }
-            if previous.face.landmarks == face.landmarks {
-                equal_in_a_row = previous.equal_in_a_row + 1;
-            }
+            _ => self.state = State::Positioning,
         }
-        self.frozen = equal_in_a_row + 1 >= self.policy.sequence.frozen_frames;
-        self.previous =
-            Some(Previous { timestamp: observation.timestamp, face: face.clone(), equal_in_a_row });
+        let timestamp = observation.timestamp;
+        self.previous = Some(Previous { timestamp, face: face.clone(), equal });
         speed
     }
 
     /// Throws everything away when the one face was gone for too long, or the picture is frozen.
     fn watch_for_loss(&mut self, observation: &Observation, now: u64, step: &mut Step) {
-        if observation.face_count == 1 && !observation.faces.is_empty() {
-            self.last_single_face_ms = now;
+        let unseen_ms = now - self.last_face_ms;
+        let face = gates::only_face(observation);
+        if face.is_ok() {
+            self.last_face_ms = now;
         }
         if self.shots.is_empty() {
             return;
         }
         if self.frozen {
             self.restart(Reason::FrozenFrames, now, step);
-        } else if now - self.last_single_face_ms >= self.policy.timing.face_lost_ms {
-            let reason = match observation.face_count {
-                0 => Reason::FaceLost,
-                _ => Reason::MultipleFaces,
-            };
+        } else if unseen_ms >= self.policy.timing.face_lost_ms {
+            let several = face == Err(Guidance::OnlyOneFace);
+            let reason = if several { Reason::MultipleFaces } else { Reason::FaceLost };
             self.restart(reason, now, step);
         }
     }
@@ -328,8 +329,8 @@ impl Sequence {
     ) -> Guidance {
         let face = match gates::check(observation, quality, &self.policy) {
             Ok(_) if self.frozen => return self.fail(Guidance::MoveSlightly),
-            Ok(_) if speed > self.policy.pose.max_speed => return self.fail(Guidance::HoldStill),
-            Ok(face) => face,
+            Ok(face) if speed <= self.policy.pose.max_speed => face,
+            Ok(_) => return self.fail(Guidance::HoldStill),
             Err(guidance) => return self.fail(guidance),
         };
         let (kind, index) = self.next_picture();
@@ -362,6 +363,10 @@ impl Sequence {
                 let waiting = now - last.t_ms >= self.policy.timing.motion_hint_ms;
                 return if waiting { Guidance::MoveSlightly } else { ready };
             }
+        }
+        // A smile answers the challenge only once the person has been asked for it.
+        if asks_smile && self.shown.is_none_or(|shown| shown.guidance != Guidance::Smile) {
+            return Guidance::Smile;
         }
         let challenge = asks_smile.then_some(Challenge::Smile);
         step.shot = Some(Shot { kind, index, challenge });
@@ -410,24 +415,27 @@ impl Sequence {
         self.pending = None;
         self.known.clear();
         self.state = State::Positioning;
-        self.last_single_face_ms = now;
+        self.last_face_ms = now;
         step.restart = Some(restart);
     }
 
-    /// What stands in the way right now, for a verdict that the pictures did not bring.
-    fn standing_reason(&self) -> Reason {
-        match self.shown.map(|shown| shown.guidance) {
-            _ if self.frozen => Reason::FrozenFrames,
-            None | Some(Guidance::FindFace) => Reason::FaceLost,
-            Some(Guidance::OnlyOneFace) => Reason::MultipleFaces,
-            Some(_) => Reason::GuidanceNotFollowed,
-        }
+    /// `first`, and what stood in the way when the capture ended without a complete set.
+    fn reasons(&self, first: Reason) -> Vec<Reason> {
+        let standing = match self.shown.map(|shown| shown.guidance) {
+            _ if self.frozen => Some(Reason::FrozenFrames),
+            None | Some(Guidance::FindFace) => Some(Reason::FaceLost),
+            Some(Guidance::OnlyOneFace) => Some(Reason::MultipleFaces),
+            Some(Guidance::Capturing) => None,
+            Some(_) => Some(Reason::GuidanceNotFollowed),
+        };
+        std::iter::once(first).chain(standing).collect()
     }
 
     fn finish(&mut self, verdict: Verdict, reasons: Vec<Reason>, step: &mut Step) {
         let mut evidence = verdict::evidence(&self.shots);
         evidence.restarts.clone_from(&self.restarts);
         self.state = State::Ended;
+        self.pending = None;
         self.outcome = Some(Outcome { verdict, reasons, evidence });
         step.ended = true;
     }

@@ -2,13 +2,15 @@
 
 use liveface_core::{Evidence, Policy, Reason, ShotRecord, Verdict};
 
-/// Sums up what the pictures say.
+/// Sums up what the pictures say. One picture without a passive score leaves no median: it might
+/// have been the one that speaks of an attack.
 pub(crate) fn evidence(shots: &[ShotRecord]) -> Evidence {
     let mut live: Vec<f32> = shots.iter().filter_map(|shot| shot.pad_live).collect();
     live.sort_by(f32::total_cmp);
+    let scored = !live.is_empty() && live.len() == shots.len();
     let lowest = |values: &mut dyn Iterator<Item = f32>| values.min_by(f32::total_cmp);
     Evidence {
-        pad_live_median: (!live.is_empty()).then(|| {
+        pad_live_median: scored.then(|| {
             let (low, high) = (live[(live.len() - 1) / 2], live[live.len() / 2]);
             (low + high) * 0.5
         }),
@@ -18,7 +20,7 @@ pub(crate) fn evidence(shots: &[ShotRecord]) -> Evidence {
     }
 }
 
-/// Judges a complete set. A set without passive scores is never live.
+/// Judges a complete set. A set that lacks a passive score is never live.
 pub(crate) fn judge(evidence: &Evidence, policy: &Policy) -> (Verdict, Vec<Reason>) {
     match evidence.pad_live_median {
         Some(live) if live < policy.presentation.attack_below => {

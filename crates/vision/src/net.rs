@@ -2,6 +2,7 @@
 
 use liveface_core::sample::{self, Border, Filter};
 use liveface_core::{Affine, Frame};
+use ndarray::Array4;
 use ort::session::{Session, SessionOutputs};
 use ort::value::{Tensor, ValueType};
 
@@ -37,8 +38,8 @@ impl Net {
             .commit_from_memory(bytes)
             .map_err(|error| failed(error.to_string()))?;
         check_shapes(entry, &session)?;
-        let length: i64 = entry.input.shape.iter().product();
-        let input = Tensor::from_array((entry.input.shape, vec![0.0f32; length as usize]))
+        let shape = entry.input.shape.map(|side| side as usize);
+        let input = Tensor::from_array(Array4::<f32>::zeros(shape))
             .map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             name: entry.file.clone(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use liveface::camera::Still;
 use liveface::{AnalysisOptions, Engine, FaceReport, Policy};
 use liveface_core::{EyeOpenness, Measure, Point3, QualityRecord, Rect};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::args::{AnalyzeOptions, Common};
@@ -47,30 +48,54 @@ struct FaceLine {
     embedding: Option<Vec<f32>>,
 }
 
+/// Images for one engine between two rounds of output.
+const SHARE: usize = 8;
+
 pub(crate) fn run(common: &Common, options: &AnalyzeOptions) -> Result<Exit, Failure> {
-    let engine = super::engine(common)?;
-    let mut exit = Exit::Done;
+    // Engines take turns with their models, so each thread has one of its own.
+    let threads = rayon::current_num_threads().min(options.images.len().div_ceil(SHARE)).max(1);
+    let engines: Vec<Engine> =
+        (0..threads).map(|_| super::engine(common)).collect::<Result<_, _>>()?;
     let bar = console::bar(options.images.len() as u64, "analyzing");
-    for path in &options.images {
-        let file = path.display().to_string();
-        match look(&engine, path, options) {
-            Ok(line) if common.json => console::json(&line)?,
-            Ok(line) => bar.suspend(|| print(&line))?,
-            Err(failure) if failure.exit != Exit::Input => return Err(failure),
-            Err(failure) => {
-                exit = Exit::Input;
-                let error = failure.to_string();
-                if common.json {
-                    console::json(&ErrorLine { file, error })?;
-                } else {
-                    console::note(format!("{file}: {error}"));
-                }
-            }
+    let mut exit = Exit::Done;
+    for round in options.images.chunks(threads * SHARE) {
+        let looked: Vec<_> = engines
+            .par_iter()
+            .zip(round.par_chunks(SHARE))
+            .flat_map_iter(|(engine, share)| share.iter().map(|path| look(engine, path, options)))
+            .collect();
+        for (path, result) in round.iter().zip(looked) {
+            let told = bar.suspend(|| tell(common, path, result))?;
+            exit = if told == Exit::Done { exit } else { told };
+            bar.inc(1);
         }
-        bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(exit)
+}
+
+/// Prints what was seen in one image, or why it could not be looked at.
+fn tell(common: &Common, path: &Path, result: Result<ImageLine, Failure>) -> Result<Exit, Failure> {
+    match result {
+        Ok(line) => {
+            if common.json {
+                console::json(&line)?;
+            } else {
+                print(&line)?;
+            }
+            Ok(Exit::Done)
+        }
+        Err(failure) if failure.exit != Exit::Input => Err(failure),
+        Err(failure) => {
+            let (file, error) = (path.display().to_string(), failure.to_string());
+            if common.json {
+                console::json(&ErrorLine { file, error })?;
+            } else {
+                console::note(format!("{file}: {error}"));
+            }
+            Ok(Exit::Input)
+        }
+    }
 }
 
 fn look(engine: &Engine, path: &Path, options: &AnalyzeOptions) -> Result<ImageLine, Failure> {

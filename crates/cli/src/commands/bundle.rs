@@ -16,7 +16,12 @@ pub(crate) fn run(common: &Common, options: &BundleOptions) -> Result<Exit, Fail
     })?;
     if common.json {
         console::json(
-            &serde_json::json!({ "file": options.out, "bytes": zip.len(), "images": capture.images.len() }),
+            // A path need not be UTF-8, which JSON is.
+            &serde_json::json!({
+                "file": options.out.display().to_string(),
+                "bytes": zip.len(),
+                "images": capture.images.len(),
+            }),
         )?;
     } else {
         console::line(format!(

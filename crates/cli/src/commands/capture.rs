@@ -101,7 +101,11 @@ fn follow(
             if let Event::Verdict { t_ms, .. } = event {
                 return Ok(t_ms);
             }
-            tell(common, &event)?;
+            let told = tell(common, &event);
+            // Without a listener there is nobody to guide; but what is complete is not lost.
+            if !session.ended() {
+                told?;
+            }
         }
     }
     Ok(0)

@@ -4,10 +4,19 @@ use std::path::Path;
 
 use liveface::camera::Still;
 use liveface::{AnalysisOptions, Embedding, Engine, Policy};
+use serde::Serialize;
 
 use crate::args::{Common, MatchOptions};
 use crate::console::{self, Style, styled};
 use crate::failure::{Exit, Failure};
+
+#[derive(Serialize)]
+struct MatchLine {
+    similarity: f32,
+    threshold: f32,
+    #[serde(rename = "match")]
+    matched: bool,
+}
 
 pub(crate) fn run(common: &Common, options: &MatchOptions) -> Result<Exit, Failure> {
     let policy = super::policy(&options.policy)?;
@@ -18,9 +27,7 @@ pub(crate) fn run(common: &Common, options: &MatchOptions) -> Result<Exit, Failu
     let threshold = policy.identity.match_similarity;
     let matched = similarity >= threshold;
     if common.json {
-        console::json(&serde_json::json!({
-            "similarity": similarity, "threshold": threshold, "match": matched,
-        }))?;
+        console::json(&MatchLine { similarity, threshold, matched })?;
     } else {
         let (word, style) = if matched {
             ("the same person", Style::Good)

@@ -53,11 +53,7 @@ fn send(common: &Common, options: &JobOptions, job_type: JobType) -> Result<Exit
     let tag = Tag::new(&options.tag)?;
     let request = JobRequest {
         job_id: options.job_id.clone(),
-        partner_params: options
-            .partner_param
-            .iter()
-            .map(|text| pair(text))
-            .collect::<Result<_, _>>()?,
+        partner_params: pairs(&options.partner_param)?,
         callback_url: options.callback.clone(),
         allow_re_enroll: options.allow_re_enroll,
         use_enrolled_image: options.use_enrolled_image,
@@ -113,8 +109,13 @@ fn client(credentials: &Credentials) -> Result<Client, Failure> {
 
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
-        let trouble = error.is_server_trouble() || error.is_retryable();
-        Self::new(if trouble { Exit::Network } else { Exit::Input }, error.to_string())
+        if error.is_server_trouble() || error.is_retryable() {
+            return Self::new(Exit::Network, error.to_string());
+        }
+        match error {
+            SubmitError::Store(error) => error.into(),
+            error => Self::new(Exit::Input, error.to_string()),
+        }
     }
 }
 
@@ -164,12 +165,18 @@ fn report(common: &Common, tag: &Tag, outcome: &JobOutcome) -> Result<Exit, Fail
     Ok(exit)
 }
 
-fn pair(text: &str) -> Result<(String, String), Failure> {
-    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
-    let (key, value) = pair.ok_or_else(|| {
-        Failure::input("--partner-param", "each one must be KEY=VALUE, for example order=ORD-9")
-    })?;
-    Ok((key.to_owned(), value.to_owned()))
+fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let wrong = |why: &str| Failure::input("--partner-param", why);
+    let mut pairs = BTreeMap::new();
+    for text in texts {
+        let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+        let (key, value) =
+            pair.ok_or_else(|| wrong("each one must be KEY=VALUE, for example order=ORD-9"))?;
+        if pairs.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(wrong("a key is given twice"));
+        }
+    }
+    Ok(pairs)
 }
 
 /// latitude=..,longitude=..,altitude=..,accuracy=..

@@ -1,12 +1,22 @@
 //! `liveface tags`: what lies in the store.
 
 use liveface::Tag;
-use liveface_bundle::TagState;
+use liveface_bundle::{JobState, TagState};
+use liveface_core::CaptureRecord;
+use serde::Serialize;
 
 use crate::args::{Common, TagsAction, TagsOptions};
 use crate::console;
 use crate::failure::{Exit, Failure};
 use crate::sheet;
+
+#[derive(Serialize)]
+struct ShowLine<'a> {
+    tag: &'a Tag,
+    images: Vec<String>,
+    record: &'a CaptureRecord,
+    job: Option<JobState>,
+}
 
 pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failure> {
     let store = super::store(&options.store)?;
@@ -37,9 +47,10 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
             let capture = store.load(&tag)?;
             let files = store.image_files(&tag)?;
             if common.json {
-                console::json(&serde_json::json!({
-                    "tag": tag, "images": files, "record": capture.record, "job": store.job(&tag)?,
-                }))?;
+                // A path need not be UTF-8, which JSON is.
+                let images = files.iter().map(|file| file.display().to_string()).collect();
+                let (record, job) = (&capture.record, store.job(&tag)?);
+                console::json(&ShowLine { tag: &tag, images, record, job })?;
             } else {
                 console::line(format!(
                     "{tag}: {:?}, policy {}",

@@ -1,0 +1,282 @@
+//! A scripted person in front of a camera: observations with a rigid mesh, quality and embeddings.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of this")]
+
+use std::time::Duration;
+
+use liveface_core::{
+    Component, Embedding, Expression, EyeOpenness, Face, LANDMARK_COUNT, Landmarks, Measure,
+    Observation, Point3, Policy, Pose, QualityRecord, Reason, Restart, ShotRecord,
+};
+use liveface_liveness::{Assessment, Outcome, Sequence, Step};
+
+pub(crate) const WIDTH: u32 = 640;
+pub(crate) const HEIGHT: u32 = 480;
+
+/// Whose embedding a face gives. `Ann`, `Bob` and `Cho` are strangers in any expression; `Twin` looks to it like Ann as far as two rendered heads may: 0.7 with the same expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    Ann,
+    Bob,
+    Cho,
+    Twin,
+}
+
+impl Who {
+    /// The embedding: a broad smile turns it by 45 degrees.
+    pub(crate) fn embedding(self, smile: f32) -> Embedding {
+        let (sin, cos) = (std::f32::consts::FRAC_PI_4 * smile.clamp(0.0, 1.0)).sin_cos();
+        let values = match self {
+            Self::Ann => [cos, sin, 0.0, 0.0, 0.0, 0.0, 0.0],
+            Self::Bob => [0.0, 0.0, cos, sin, 0.0, 0.0, 0.0],
+            Self::Cho => [0.0, 0.0, 0.0, 0.0, cos, sin, 0.0],
+            Self::Twin => [cos * 0.7, sin * 0.7, 0.0, 0.0, 0.0, 0.0, 0.51f32.sqrt()],
+        };
+        Embedding::new(&values).unwrap()
+    }
+}
+
+/// The one in front of the camera, and how the camera sees them.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) who: Who,
+    pub(crate) track: u32,
+    /// Middle of the face, pixels.
+    pub(crate) centre: (f32, f32),
+    /// Height of the face, pixels.
+    pub(crate) height: f32,
+    pub(crate) pose: Pose,
+    pub(crate) eyes: EyeOpenness,
+    pub(crate) smile: f32,
+}
+
+impl Default for Person {
+    /// Someone who does everything right.
+    fn default() -> Self {
+        Self {
+            who: Who::Ann,
+            track: 1,
+            centre: (320.0, 240.0),
+            height: 200.0,
+            pose: Pose { pitch_degrees: -7.0, ..Pose::default() },
+            eyes: EyeOpenness { image_left: 0.8, image_right: 0.9 },
+            smile: 0.1,
+        }
+    }
+}
+
+impl Person {
+    /// The face in frame `frame`: a mesh that turns rigidly, with the noise of a real sensor.
+    pub(crate) fn face(&self, frame: u64) -> Face {
+        let landmarks = mesh(self, frame);
+        Face {
+            track: self.track,
+            bounds: landmarks.bounds(),
+            detection_score: 0.9,
+            presence: 0.95,
+            landmarks,
+            pose: self.pose,
+            expression: Expression {
+                eye_openness: self.eyes,
+                smile: self.smile,
+                ..Expression::default()
+            },
+        }
+    }
+}
+
+/// 478 points on an ellipsoid of the face's height and three quarters of its width.
+fn mesh(person: &Person, frame: u64) -> Landmarks {
+    let angles = [person.pose.yaw_degrees, person.pose.pitch_degrees, person.pose.roll_degrees];
+    let [(sy, cy), (sp, cp), (sr, cr)] = angles.map(|degrees| degrees.to_radians().sin_cos());
+    let mut points = Box::new([Point3::default(); LANDMARK_COUNT]);
+    for (index, point) in points.iter_mut().enumerate() {
+        // A spiral over the front of a ball.
+        let along = (index as f32 + 0.5) / LANDMARK_COUNT as f32;
+        let (sin, cos) = (index as f32 * 2.399_963).sin_cos();
+        let radius = (1.0 - (1.0 - along) * (1.0 - along)).sqrt();
+        let (x, y, z) = (radius * cos * 0.375, radius * sin * 0.5, (along - 1.0) * 0.4);
+        let (x, z) = (x * cy - z * sy, z * cy + x * sy);
+        let (y, z) = (y * cp - z * sp, z * cp + y * sp);
+        let (x, y) = (x * cr - y * sr, y * cr + x * sr);
+        *point = Point3::new(
+            person.centre.0 + x * person.height + noise(frame, index as u64 * 3),
+            person.centre.1 + y * person.height + noise(frame, index as u64 * 3 + 1),
+            z * person.height + noise(frame, index as u64 * 3 + 2),
+        );
+    }
+    Landmarks::new(points)
+}
+
+/// Within a twentieth of a pixel; the same for the same frame and number.
+fn noise(frame: u64, number: u64) -> f32 {
+    let mixed = (frame * 4_096 + number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    ((mixed >> 40) as f32 / (1u64 << 24) as f32 - 0.5) * 0.1
+}
+
+/// Quality of a well lit, sharp face.
+pub(crate) fn good_quality() -> QualityRecord {
+    quality(&[
+        (Component::LuminanceMean, 0.2),
+        (Component::OverExposurePrevention, 0.01),
+        (Component::SceneBrightness, 0.1),
+        (Component::Sharpness, 150.0),
+    ])
+}
+
+pub(crate) fn quality(values: &[(Component, f32)]) -> QualityRecord {
+    let mut record = QualityRecord::default();
+    for (component, raw) in values {
+        record.set(*component, Measure { raw: *raw, score: None });
+    }
+    record
+}
+
+pub(crate) fn observation(now: Duration, faces: Vec<Face>) -> Observation {
+    let face_count = faces.len();
+    Observation { timestamp: now, width: WIDTH, height: HEIGHT, faces, face_count }
+}
+
+/// A picture as it was taken, whether or not it was kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Taken {
+    pub(crate) t_ms: u64,
+    pub(crate) who: Who,
+}
+
+/// A capture in front of which a person acts, frame by frame.
+pub(crate) struct Scene {
+    pub(crate) sequence: Sequence,
+    pub(crate) person: Person,
+    pub(crate) quality: QualityRecord,
+    /// What the passive check says.
+    pub(crate) pad_live: f32,
+    /// The camera shows the same picture again and again.
+    pub(crate) frozen: bool,
+    /// The head turns a little from frame to frame.
+    pub(crate) sways: bool,
+    /// The person smiles and relaxes as the guidance says.
+    pub(crate) obeys: bool,
+    /// Faces beside the person's that were detected.
+    pub(crate) bystanders: usize,
+    /// The person is in the picture.
+    pub(crate) present: bool,
+    pub(crate) frame_ms: u64,
+    /// Time of the next frame.
+    pub(crate) now_ms: u64,
+    pub(crate) frames: u64,
+    pub(crate) taken: Vec<Taken>,
+    pub(crate) restarts: Vec<Restart>,
+    shows_smile: bool,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        Self::with_policy(Policy::default())
+    }
+
+    pub(crate) fn with_policy(policy: Policy) -> Self {
+        policy.check().unwrap();
+        Self {
+            sequence: Sequence::new(policy),
+            person: Person::default(),
+            quality: good_quality(),
+            pad_live: 0.98,
+            frozen: false,
+            sways: true,
+            obeys: true,
+            bystanders: 0,
+            present: true,
+            frame_ms: 50,
+            now_ms: 1_000,
+            frames: 0,
+            taken: Vec::new(),
+            restarts: Vec::new(),
+            shows_smile: false,
+        }
+    }
+
+    pub(crate) fn observation(&mut self) -> Observation {
+        if !self.frozen {
+            self.frames += 1;
+        }
+        if self.obeys {
+            self.person.smile = if self.shows_smile { 0.95 } else { 0.1 };
+        }
+        let mut person = self.person.clone();
+        if self.sways {
+            // Four degrees to and fro within two seconds.
+            person.pose.yaw_degrees += (self.frames as f32 * 0.157).sin() * 4.0;
+        }
+        let faces = if self.present { vec![person.face(self.frames)] } else { Vec::new() };
+        let mut observation = observation(Duration::from_millis(self.now_ms), faces);
+        observation.face_count += self.bystanders;
+        observation
+    }
+
+    /// One frame; a picture that it becomes is assessed at once.
+    pub(crate) fn frame(&mut self) -> Step {
+        let observation = self.observation();
+        let step = self.sequence.observe(&observation, Some(&self.quality)).unwrap();
+        self.now_ms += self.frame_ms;
+        self.note(&step);
+        if step.shot.is_some() {
+            let t_ms = self.now_ms - self.frame_ms;
+            self.taken.push(Taken { t_ms, who: self.person.who });
+            let embedding = Some(self.person.who.embedding(self.person.smile));
+            let assessment = Assessment { pad_live: self.pad_live, embedding };
+            let assessed = self.sequence.assess(assessment).unwrap();
+            self.note(&assessed);
+        }
+        step
+    }
+
+    fn note(&mut self, step: &Step) {
+        self.restarts.extend(step.restart);
+        if let Some(guidance) = step.guidance {
+            self.shows_smile = guidance == liveface_core::Guidance::Smile;
+        }
+    }
+
+    pub(crate) fn run_ms(&mut self, ms: u64) {
+        let until = self.now_ms + ms;
+        while self.now_ms < until && !self.ended() {
+            self.frame();
+        }
+    }
+
+    /// Goes on until so many pictures are kept.
+    pub(crate) fn run_to_shots(&mut self, count: usize) {
+        for _ in 0..400 {
+            if self.shots().len() >= count {
+                return;
+            }
+            self.frame();
+        }
+        panic!("{} of {count} pictures after 400 frames", self.shots().len());
+    }
+
+    /// Goes on to the verdict.
+    pub(crate) fn run_to_end(&mut self) -> &Outcome {
+        let most = self.sequence.policy().timing.timeout_ms / self.frame_ms + 2;
+        for _ in 0..most {
+            if self.ended() {
+                break;
+            }
+            self.frame();
+        }
+        self.sequence.outcome().expect("a capture ends within its time")
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.sequence.outcome().is_some()
+    }
+
+    pub(crate) fn shots(&self) -> &[ShotRecord] {
+        self.sequence.shots()
+    }
+
+    pub(crate) fn restart_reasons(&self) -> Vec<Reason> {
+        self.restarts.iter().map(|restart| restart.reason).collect()
+    }
+}

@@ -1,0 +1,924 @@
+//! What the capture sequence does with a person in front of the camera.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Person, Scene, Who, good_quality, observation, quality};
+use liveface_core::{
+    Challenge, Component, EyeOpenness, Face, Guidance, Landmarks, Measure, Policy, QualityRecord,
+    Reason, Rect, ShotKind, Verdict,
+};
+use liveface_liveness::{Assessment, Sequence, SequenceError, Step};
+
+/// What a new capture says to its very first frame.
+fn first_guidance(change: impl FnOnce(&mut Scene)) -> Guidance {
+    let mut scene = Scene::new();
+    scene.obeys = false;
+    scene.sways = false;
+    change(&mut scene);
+    scene.frame().guidance.expect("the first frame always has guidance")
+}
+
+fn put(record: &mut QualityRecord, component: Component, raw: f32) {
+    record.set(component, Measure { raw, score: None });
+}
+
+fn with(component: Component, raw: f32) -> QualityRecord {
+    let mut record = good_quality();
+    put(&mut record, component, raw);
+    record
+}
+
+// The gates.
+
+#[test]
+fn nobody_is_asked_to_come_into_the_frame() {
+    assert_eq!(first_guidance(|s| s.present = false), Guidance::FindFace);
+    // The detector saw a face where the mesh saw none.
+    let detected_only = |s: &mut Scene| (s.present, s.bystanders) = (false, 1);
+    assert_eq!(first_guidance(detected_only), Guidance::FindFace);
+}
+
+#[test]
+fn two_faces_are_one_too_many() {
+    assert_eq!(first_guidance(|s| s.bystanders = 1), Guidance::OnlyOneFace);
+    let only_detected = |s: &mut Scene| (s.present, s.bystanders) = (false, 2);
+    assert_eq!(first_guidance(only_detected), Guidance::OnlyOneFace);
+}
+
+#[test]
+fn two_meshes_are_two_faces_whatever_the_count_says() {
+    let mut seen = observation(Duration::ZERO, vec![Person::default().face(1); 2]);
+    seen.face_count = 1;
+    let step = Sequence::new(Policy::default()).observe(&seen, Some(&good_quality())).unwrap();
+    assert_eq!(step.guidance, Some(Guidance::OnlyOneFace));
+}
+
+#[test]
+fn the_face_must_be_near_but_not_too_near() {
+    assert_eq!(first_guidance(|s| s.person.height = 120.0), Guidance::MoveCloser);
+    assert_eq!(first_guidance(|s| s.person.height = 150.0), Guidance::HoldStill);
+    assert_eq!(first_guidance(|s| s.person.height = 250.0), Guidance::HoldStill);
+    assert_eq!(first_guidance(|s| s.person.height = 300.0), Guidance::MoveBack);
+}
+
+#[test]
+fn the_whole_face_must_be_in_the_picture() {
+    for centre in [(40.0, 240.0), (600.0, 240.0), (320.0, 80.0), (320.0, 400.0)] {
+        assert_eq!(first_guidance(|s| s.person.centre = centre), Guidance::WholeFace, "{centre:?}");
+    }
+}
+
+#[test]
+fn a_face_that_is_too_near_and_cut_off_moves_back() {
+    let near = |s: &mut Scene| (s.person.height, s.person.centre) = (400.0, (320.0, 100.0));
+    assert_eq!(first_guidance(near), Guidance::MoveBack);
+}
+
+#[test]
+fn the_face_must_be_in_the_middle_of_the_viewfinder() {
+    // The viewfinder of a 640x480 picture is 360x480: 20 % are 72 and 96 pixels.
+    for (centre, expected) in [
+        ((320.0 + 66.0, 240.0), Guidance::HoldStill),
+        ((320.0 - 80.0, 240.0), Guidance::CentreFace),
+        ((320.0 + 80.0, 240.0), Guidance::CentreFace),
+        ((320.0, 240.0 + 90.0), Guidance::HoldStill),
+        ((320.0, 240.0 + 110.0), Guidance::CentreFace),
+        ((320.0, 240.0 - 110.0), Guidance::CentreFace),
+    ] {
+        assert_eq!(first_guidance(|s| s.person.centre = centre), expected, "{centre:?}");
+    }
+}
+
+#[test]
+fn the_face_must_be_lit_and_not_blinded() {
+    for (component, raw, expected) in [
+        (Component::LuminanceMean, 0.044, Guidance::MoreLight),
+        (Component::LuminanceMean, 0.045, Guidance::HoldStill),
+        (Component::LuminanceMean, 0.57, Guidance::HoldStill),
+        (Component::LuminanceMean, 0.58, Guidance::LessLight),
+        (Component::OverExposurePrevention, 0.25, Guidance::HoldStill),
+        (Component::OverExposurePrevention, 0.26, Guidance::LessLight),
+        (Component::SceneBrightness, 0.4, Guidance::HoldStill),
+        (Component::SceneBrightness, 0.41, Guidance::LessLight),
+    ] {
+        let seen = first_guidance(|s| s.quality = with(component, raw));
+        assert_eq!(seen, expected, "{component:?} {raw}");
+    }
+}
+
+#[test]
+fn the_head_must_look_straight_ahead_from_where_straight_is_measured() {
+    // yaw, pitch, roll; straight ahead is measured as a pitch of -7.
+    for (angles, expected) in [
+        ([15.0, -7.0, 0.0], Guidance::HoldStill),
+        ([15.1, -7.0, 0.0], Guidance::LookStraight),
+        ([-15.1, -7.0, 0.0], Guidance::LookStraight),
+        ([0.0, 11.0, 0.0], Guidance::HoldStill),
+        ([0.0, 11.1, 0.0], Guidance::LookStraight),
+        ([0.0, -25.0, 0.0], Guidance::HoldStill),
+        ([0.0, -25.1, 0.0], Guidance::LookStraight),
+        ([0.0, -7.0, 20.0], Guidance::HoldStill),
+        ([0.0, -7.0, -20.1], Guidance::LookStraight),
+    ] {
+        let seen = first_guidance(|s| {
+            let pose = &mut s.person.pose;
+            [pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees] = angles;
+        });
+        assert_eq!(seen, expected, "{angles:?}");
+    }
+}
+
+#[test]
+fn both_eyes_must_be_open() {
+    assert_eq!(first_guidance(|s| s.person.eyes.image_left = 0.29), Guidance::OpenEyes);
+    assert_eq!(first_guidance(|s| s.person.eyes.image_right = 0.29), Guidance::OpenEyes);
+    assert_eq!(first_guidance(|s| s.person.eyes.image_right = 0.3), Guidance::HoldStill);
+}
+
+#[test]
+fn the_first_pictures_need_a_relaxed_face() {
+    assert_eq!(first_guidance(|s| s.person.smile = 0.51), Guidance::RelaxFace);
+    assert_eq!(first_guidance(|s| s.person.smile = 0.5), Guidance::HoldStill);
+}
+
+#[test]
+fn a_blurred_face_is_never_taken() {
+    let mut scene = Scene::new();
+    scene.quality = with(Component::Sharpness, 19.9);
+    scene.run_ms(10_000);
+    assert!(scene.taken.is_empty());
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::HoldStill);
+    scene.quality = with(Component::Sharpness, 20.0);
+    scene.run_to_shots(1);
+}
+
+#[test]
+fn a_moving_face_is_never_taken() {
+    let mut scene = Scene::new();
+    // 10 pixels in 50 ms are 1.3 face widths a second.
+    for frame in 0..100 {
+        scene.person.centre.0 = if frame % 2 == 0 { 315.0 } else { 325.0 };
+        scene.frame();
+    }
+    assert!(scene.taken.is_empty());
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::HoldStill);
+}
+
+#[test]
+fn one_thing_is_asked_at_a_time_in_the_order_in_which_the_person_can_mend_it() {
+    type Mend = fn(&mut Scene);
+    let steps: [(Guidance, Mend); 11] = [
+        (Guidance::OnlyOneFace, |s| s.bystanders = 0),
+        (Guidance::MoveBack, |s| s.person.height = 220.0),
+        (Guidance::WholeFace, |s| (s.person.height, s.person.centre.1) = (120.0, 90.0)),
+        (Guidance::MoveCloser, |s| (s.person.height, s.person.centre.1) = (200.0, 125.0)),
+        (Guidance::CentreFace, |s| s.person.centre = (320.0, 240.0)),
+        (Guidance::MoreLight, |s| s.quality = with(Component::SceneBrightness, 0.9)),
+        (Guidance::LessLight, |s| s.quality = with(Component::Sharpness, 3.0)),
+        (Guidance::LookStraight, |s| s.person.pose.yaw_degrees = 0.0),
+        (Guidance::OpenEyes, |s| s.person.eyes.image_left = 0.9),
+        (Guidance::HoldStill, |s| s.quality = good_quality()),
+        (Guidance::RelaxFace, |s| s.person.smile = 0.1),
+    ];
+    let mut scene = Scene::new();
+    scene.obeys = false;
+    scene.bystanders = 1;
+    scene.quality = QualityRecord::default();
+    scene.person = Person {
+        centre: (320.0, 50.0),
+        height: 400.0,
+        smile: 1.0,
+        eyes: EyeOpenness { image_left: 0.0, image_right: 0.9 },
+        ..Person::default()
+    };
+    scene.person.pose.yaw_degrees = 40.0;
+    for (expected, mend) in steps {
+        scene.run_ms(500);
+        assert_eq!(scene.sequence.guidance().last().unwrap().guidance, expected);
+        assert!(scene.taken.is_empty());
+        mend(&mut scene);
+    }
+    scene.obeys = true;
+    assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+}
+
+#[test]
+fn whatever_was_not_measured_is_not_good_enough() {
+    for component in [
+        Component::LuminanceMean,
+        Component::OverExposurePrevention,
+        Component::SceneBrightness,
+        Component::Sharpness,
+    ] {
+        let mut scene = Scene::new();
+        let good = good_quality();
+        let others: Vec<_> = good.iter().filter(|(c, _)| *c != component).collect();
+        scene.quality = quality(&others.iter().map(|(c, m)| (*c, m.raw)).collect::<Vec<_>>());
+        scene.run_ms(5_000);
+        assert!(scene.taken.is_empty(), "without {component:?}");
+    }
+    let mut sequence = Sequence::new(Policy::default());
+    for frame in 0..100 {
+        let seen =
+            observation(Duration::from_millis(frame * 50), vec![Person::default().face(frame)]);
+        assert_eq!(sequence.observe(&seen, None).unwrap().shot, None);
+    }
+}
+
+/// What a step is called and how it spoils a face or its quality with a value.
+type Spoiler = (&'static str, fn(&mut Face, &mut QualityRecord, f32));
+
+const SPOILERS: [Spoiler; 15] = [
+    ("left edge", |face, _, value| face.bounds.x = value),
+    ("top edge", |face, _, value| face.bounds.y = value),
+    ("width", |face, _, value| face.bounds.width = value),
+    ("height", |face, _, value| face.bounds.height = value),
+    ("yaw", |face, _, value| face.pose.yaw_degrees = value),
+    ("pitch", |face, _, value| face.pose.pitch_degrees = value),
+    ("roll", |face, _, value| face.pose.roll_degrees = value),
+    ("one eye", |face, _, value| face.expression.eye_openness.image_left = value),
+    ("other eye", |face, _, value| face.expression.eye_openness.image_right = value),
+    ("smile", |face, _, value| face.expression.smile = value),
+    ("landmark", |face, _, value| {
+        let mut points = Box::new(*face.landmarks.points());
+        points[200].z = value;
+        face.landmarks = Landmarks::new(points);
+    }),
+    ("luminance", |_, quality, value| put(quality, Component::LuminanceMean, value)),
+    ("exposure", |_, quality, value| put(quality, Component::OverExposurePrevention, value)),
+    ("scene", |_, quality, value| put(quality, Component::SceneBrightness, value)),
+    ("sharpness", |_, quality, value| put(quality, Component::Sharpness, value)),
+];
+
+/// Whether a picture is taken within 50 frames that are spoilt, after some that are not.
+fn is_taken(shots_before: usize, spoil: impl Fn(&mut Face, &mut QualityRecord)) -> bool {
+    let mut scene = Scene::new();
+    scene.run_to_shots(shots_before);
+    (0..50).any(|_| {
+        let (mut seen, mut quality) = (scene.observation(), good_quality());
+        // The fourth picture asks for a smile.
+        seen.faces[0].expression.smile = if shots_before < 3 { 0.1 } else { 0.95 };
+        spoil(&mut seen.faces[0], &mut quality);
+        scene.now_ms += scene.frame_ms;
+        scene.sequence.observe(&seen, Some(&quality)).unwrap().shot.is_some()
+    })
+}
+
+#[test]
+fn no_gate_lets_a_number_pass_that_is_none() {
+    for shots_before in [0, 3] {
+        assert!(is_taken(shots_before, |_, _| ()), "unspoilt frames are taken");
+        for (name, spoil) in SPOILERS {
+            for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let taken = is_taken(shots_before, |face, quality| spoil(face, quality, value));
+                assert!(!taken, "{name} {value} after {shots_before} pictures");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_box_that_is_inside_out_is_no_face() {
+    let turned = |face: &mut Face, _: &mut QualityRecord| {
+        let (bounds, right, bottom) = (face.bounds, face.bounds.right(), face.bounds.bottom());
+        face.bounds = Rect::new(right, bottom, -bounds.width, -bounds.height);
+    };
+    assert!(!is_taken(0, turned));
+}
+
+#[test]
+fn a_face_that_comes_from_nowhere_is_not_taken_at_once() {
+    // The frame before had no numbers to tell the speed from.
+    let mut scene = Scene::new();
+    scene.run_to_shots(1);
+    scene.run_ms(500);
+    let taken = scene.taken.len();
+    let mut seen = scene.observation();
+    seen.faces[0].bounds.x = f32::NAN;
+    scene.now_ms += scene.frame_ms;
+    scene.sequence.observe(&seen, Some(&good_quality())).unwrap();
+    let back_ms = scene.now_ms;
+    scene.run_to_shots(taken + 1);
+    assert!(scene.shots()[taken].t_ms >= back_ms + 400);
+}
+
+// The way to a complete set.
+
+#[test]
+fn a_person_who_follows_the_guidance_is_captured_live() {
+    let mut scene = Scene::new();
+    let outcome = scene.run_to_end().clone();
+    assert_eq!((outcome.verdict, outcome.reasons), (Verdict::Live, Vec::new()));
+    assert_eq!(outcome.evidence.pad_live_median, Some(0.98));
+    assert_eq!(outcome.evidence.pad_live_min, Some(0.98));
+    assert!(outcome.evidence.similarity_min.unwrap() > 0.7);
+    assert!(outcome.evidence.restarts.is_empty());
+
+    let kinds: Vec<_> = scene.shots().iter().map(|s| (s.kind, s.index, s.challenge)).collect();
+    let liveness = |index, challenge| (ShotKind::Liveness, index, challenge);
+    let expected = [
+        liveness(0, None),
+        liveness(1, None),
+        liveness(2, None),
+        liveness(3, Some(Challenge::Smile)),
+        liveness(4, Some(Challenge::Smile)),
+        liveness(5, Some(Challenge::Smile)),
+        liveness(6, Some(Challenge::Smile)),
+        (ShotKind::Selfie, 0, None),
+    ];
+    assert_eq!(kinds, expected);
+    for pair in scene.shots().windows(2) {
+        assert!(pair[1].t_ms - pair[0].t_ms >= 350);
+        assert!(pair[1].pose.largest_difference(pair[0].pose) >= 0.75);
+    }
+    for shot in scene.shots() {
+        assert_eq!(shot.smile >= 0.8, shot.challenge.is_some());
+        assert_eq!(shot.eye_openness, 0.8);
+        assert_eq!(shot.quality, good_quality());
+    }
+    let shown: Vec<_> = scene.sequence.guidance().iter().map(|g| g.guidance).collect();
+    use Guidance::{Capturing, HoldStill, RelaxFace, Smile};
+    assert_eq!(shown, [HoldStill, Capturing, Smile, RelaxFace, Capturing]);
+}
+
+#[test]
+fn a_replay_gives_the_same_steps() {
+    let run = || {
+        let mut scene = Scene::new();
+        let mut steps: Vec<Step> = Vec::new();
+        while !scene.ended() {
+            steps.push(scene.frame());
+        }
+        (
+            steps,
+            scene.sequence.outcome().cloned(),
+            scene.shots().to_vec(),
+            scene.sequence.guidance().to_vec(),
+        )
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn the_face_is_held_before_the_first_picture() {
+    let mut scene = Scene::new();
+    scene.present = false;
+    scene.run_ms(500);
+    scene.present = true;
+    let began_ms = scene.now_ms;
+    scene.run_to_shots(1);
+    assert_eq!(scene.shots()[0].t_ms, began_ms + 400);
+}
+
+#[test]
+fn a_gate_that_fails_while_holding_starts_the_hold_anew() {
+    let mut scene = Scene::new();
+    scene.run_ms(350);
+    scene.person.eyes.image_left = 0.0;
+    scene.frame();
+    scene.person.eyes.image_left = 0.8;
+    let again_ms = scene.now_ms;
+    scene.run_to_shots(1);
+    assert_eq!(scene.shots()[0].t_ms, again_ms + 400);
+}
+
+#[test]
+fn a_gate_that_fails_between_pictures_makes_the_next_one_wait() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.person.eyes.image_left = 0.0;
+    scene.run_ms(2_000);
+    assert_eq!(scene.shots().len(), 2);
+    scene.person.eyes.image_left = 0.8;
+    let open_ms = scene.now_ms;
+    scene.run_to_shots(3);
+    // Not a new hold: one frame may be lost to too little motion.
+    assert!(scene.shots()[2].t_ms - open_ms <= 100);
+    assert!(scene.restarts.is_empty());
+}
+
+#[test]
+fn a_head_that_does_not_move_is_not_taken_again() {
+    let mut scene = Scene::new();
+    scene.sways = false;
+    scene.run_to_shots(1);
+    let first_ms = scene.shots()[0].t_ms;
+    scene.run_ms(10_000);
+    assert_eq!(scene.shots().len(), 1);
+    let hint = scene.sequence.guidance().last().unwrap();
+    assert_eq!((hint.guidance, hint.t_ms), (Guidance::MoveSlightly, first_ms + 1_500));
+
+    scene.person.pose.yaw_degrees += 0.74;
+    scene.run_ms(1_000);
+    assert_eq!(scene.shots().len(), 1);
+    scene.person.pose.yaw_degrees += 0.02;
+    scene.run_ms(100);
+    assert_eq!(scene.shots().len(), 2);
+}
+
+#[test]
+fn motion_about_any_axis_counts() {
+    for turn in [
+        |p: &mut Person| p.pose.yaw_degrees -= 1.0,
+        |p: &mut Person| p.pose.pitch_degrees += 1.0,
+        |p: &mut Person| p.pose.roll_degrees -= 1.0,
+    ] {
+        let mut scene = Scene::new();
+        scene.sways = false;
+        scene.run_to_shots(1);
+        turn(&mut scene.person);
+        scene.run_ms(500);
+        assert_eq!(scene.shots().len(), 2);
+    }
+}
+
+#[test]
+fn the_smile_must_come() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(3);
+    scene.obeys = false;
+    scene.person.smile = 0.79;
+    scene.run_ms(10_000);
+    assert_eq!(scene.shots().len(), 3);
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::Smile);
+    scene.person.smile = 0.8;
+    scene.run_to_shots(7);
+}
+
+#[test]
+fn a_smile_counts_only_after_it_was_asked_for() {
+    // Guidance changes so slowly that the smile comes before the request does.
+    let mut policy = Policy::default();
+    policy.timing.guidance_debounce_ms = 3_000;
+    let mut scene = Scene::with_policy(policy);
+    scene.run_to_shots(3);
+    scene.obeys = false;
+    scene.person.smile = 1.0;
+    scene.run_to_shots(4);
+    let asked = scene.sequence.guidance().iter().find(|g| g.guidance == Guidance::Smile).unwrap();
+    assert!(scene.shots()[3].t_ms > asked.t_ms, "{:?}", scene.sequence.guidance());
+    assert!(scene.shots()[3].t_ms - scene.shots()[2].t_ms > 350);
+}
+
+#[test]
+fn the_selfie_is_relaxed() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(7);
+    scene.obeys = false;
+    scene.person.smile = 0.9;
+    scene.run_ms(5_000);
+    assert_eq!(scene.shots().len(), 7);
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::RelaxFace);
+    scene.person.smile = 0.2;
+    assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+}
+
+#[test]
+fn a_policy_sets_how_many_pictures_there_are_and_how_fast_they_come() {
+    let mut policy = Policy::default();
+    policy.sequence.liveness_images = 2;
+    policy.sequence.smile_from = 9;
+    policy.timing.min_gap_ms = 1_000;
+    let mut scene = Scene::with_policy(policy);
+    assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+    let shots = scene.shots();
+    assert_eq!(shots.len(), 3);
+    assert!(shots.windows(2).all(|pair| pair[1].t_ms - pair[0].t_ms >= 1_000));
+    assert!(shots.iter().all(|shot| shot.challenge.is_none()));
+}
+
+// Guidance.
+
+#[test]
+fn guidance_stays_for_its_time_and_then_tells_what_is_so() {
+    let mut scene = Scene::new();
+    scene.present = false;
+    assert_eq!(scene.frame().guidance, Some(Guidance::FindFace));
+    scene.present = true;
+    scene.person.height = 100.0;
+    // Frames at 50, 100, 150 and 200 ms.
+    for _ in 0..4 {
+        assert_eq!(scene.frame().guidance, None);
+    }
+    assert_eq!(scene.frame().guidance, Some(Guidance::MoveCloser));
+    assert_eq!(scene.frame().guidance, None);
+}
+
+#[test]
+fn a_flicker_is_not_shown() {
+    let mut scene = Scene::new();
+    scene.person.height = 100.0;
+    scene.frame();
+    scene.bystanders = 1;
+    scene.frame();
+    scene.bystanders = 0;
+    scene.run_ms(2_000);
+    let shown: Vec<_> = scene.sequence.guidance().iter().map(|g| g.guidance).collect();
+    assert_eq!(shown, [Guidance::MoveCloser]);
+}
+
+#[test]
+fn guidance_that_changes_with_every_frame_is_still_shown_in_turns() {
+    let mut scene = Scene::new();
+    for frame in 0..100 {
+        scene.person.height = if frame % 2 == 0 { 100.0 } else { 320.0 };
+        scene.frame();
+    }
+    let shown = scene.sequence.guidance();
+    assert!(shown.len() >= 10, "{} pieces of guidance", shown.len());
+    assert!(shown.windows(2).all(|pair| pair[1].t_ms - pair[0].t_ms >= 250));
+    assert!(shown.windows(2).all(|pair| pair[1].guidance != pair[0].guidance));
+}
+
+// Restarts.
+
+#[test]
+fn a_face_that_is_gone_for_a_while_restarts() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(4);
+    let gone_ms = scene.now_ms;
+    scene.present = false;
+    scene.run_ms(2_900);
+    assert_eq!(scene.shots().len(), 4);
+    scene.run_ms(200);
+    assert_eq!(scene.restart_reasons(), [Reason::FaceLost]);
+    assert_eq!(scene.restarts[0].t_ms, gone_ms - scene.frame_ms + 3_000);
+    assert!(scene.shots().is_empty());
+
+    scene.run_ms(20_000);
+    assert_eq!(scene.restarts.len(), 1, "nothing is lost twice");
+    scene.present = true;
+    let outcome = scene.run_to_end().clone();
+    assert_eq!(outcome.verdict, Verdict::Live);
+    assert_eq!(outcome.evidence.restarts, scene.restarts);
+    assert_eq!(scene.shots().len(), 8);
+}
+
+#[test]
+fn a_face_that_is_gone_for_a_moment_keeps_its_pictures_and_holds_anew() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.present = false;
+    scene.run_ms(1_000);
+    (scene.present, scene.person.track) = (true, 2);
+    let back_ms = scene.now_ms;
+    scene.run_to_shots(3);
+    assert!(scene.restarts.is_empty());
+    assert!(scene.shots()[2].t_ms >= back_ms + 400);
+}
+
+#[test]
+fn a_camera_that_stalls_for_too_long_restarts() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.now_ms += 3_000;
+    scene.frame();
+    assert_eq!(scene.restart_reasons(), [Reason::FaceLost]);
+    assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+}
+
+#[test]
+fn several_faces_never_capture_and_restart_after_a_while() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.bystanders = 1;
+    scene.run_ms(2_900);
+    assert_eq!(scene.taken.len(), 2);
+    assert_eq!(scene.shots().len(), 2);
+    scene.run_ms(20_000);
+    assert_eq!(scene.taken.len(), 2);
+    assert_eq!(scene.restart_reasons(), [Reason::MultipleFaces]);
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::OnlyOneFace);
+}
+
+#[test]
+fn a_second_face_for_a_moment_makes_the_first_hold_anew() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.bystanders = 1;
+    scene.frame();
+    scene.bystanders = 0;
+    let alone_ms = scene.now_ms;
+    scene.run_to_shots(3);
+    assert!(scene.restarts.is_empty());
+    assert!(scene.shots()[2].t_ms >= alone_ms + 400);
+}
+
+#[test]
+fn a_new_track_keeps_the_pictures_and_holds_anew() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.person.track = 2;
+    let new_ms = scene.now_ms;
+    scene.run_to_shots(3);
+    assert!(scene.restarts.is_empty());
+    assert!(scene.shots()[2].t_ms >= new_ms + 400);
+}
+
+#[test]
+fn another_person_restarts_at_any_picture() {
+    for kept in 1..8 {
+        let mut scene = Scene::new();
+        scene.run_to_shots(kept);
+        scene.person.who = Who::Bob;
+        while scene.restarts.is_empty() {
+            scene.frame();
+        }
+        assert_eq!(scene.restart_reasons(), [Reason::PersonChanged], "after {kept} pictures");
+        assert!(scene.shots().is_empty());
+        assert_eq!(scene.taken.len(), kept + 1);
+        // From here on the capture is the other person's alone.
+        assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+        assert_eq!(scene.restarts.len(), 1);
+        assert!(scene.taken[kept..].iter().all(|taken| taken.who == Who::Bob));
+    }
+}
+
+#[test]
+fn a_look_alike_is_found_out_by_the_same_expression() {
+    // Among relaxed faces, and among smiles.
+    for kept in [1, 4] {
+        let mut scene = Scene::new();
+        scene.run_to_shots(kept);
+        scene.person.who = Who::Twin;
+        while scene.restarts.is_empty() {
+            scene.frame();
+        }
+        assert_eq!(scene.taken.len(), kept + 1);
+        assert_eq!(scene.restart_reasons(), [Reason::PersonChanged]);
+    }
+}
+
+#[test]
+fn a_swap_at_the_first_smile_is_found_out_and_no_swap_back_saves_it() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(3);
+    scene.person.who = Who::Bob;
+    while scene.restarts.is_empty() {
+        scene.frame();
+    }
+    assert_eq!(scene.taken.len(), 4);
+    // The first person comes back: their old pictures are gone, they begin from the first.
+    scene.person.who = Who::Ann;
+    let begins = scene.taken.len();
+    assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+    assert_eq!(scene.taken.len() - begins, 8);
+}
+
+#[test]
+fn a_swap_back_for_the_selfie_is_found_out() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(7);
+    scene.person.who = Who::Twin;
+    while scene.restarts.is_empty() {
+        assert!(!scene.ended());
+        scene.frame();
+    }
+    assert_eq!(scene.restart_reasons(), [Reason::PersonChanged]);
+}
+
+#[test]
+fn a_face_that_cannot_be_compared_counts_as_another_person() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    let step = take(&mut scene);
+    assert!(step.shot.is_some());
+    let step = scene.sequence.assess(Assessment { pad_live: 1.0, embedding: None }).unwrap();
+    assert_eq!(step.restart.map(|r| r.reason), Some(Reason::PersonChanged));
+    assert!(scene.shots().is_empty());
+}
+
+#[test]
+fn a_frozen_camera_never_begins() {
+    let mut scene = Scene::new();
+    scene.frozen = true;
+    scene.run_ms(10_000);
+    assert!(scene.taken.is_empty());
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::MoveSlightly);
+    assert!(scene.restarts.is_empty(), "nothing was taken that could be lost");
+    scene.frozen = false;
+    assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+}
+
+#[test]
+fn a_camera_that_freezes_restarts_once() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(3);
+    scene.frozen = true;
+    for _ in 0..3 {
+        scene.frame();
+    }
+    assert!(scene.restarts.is_empty(), "four equal frames are not five");
+    scene.run_ms(10_000);
+    assert_eq!(scene.restart_reasons(), [Reason::FrozenFrames]);
+    assert!(scene.shots().is_empty());
+    let step = scene.sequence.end(Reason::Cancelled);
+    assert!(step.ended);
+    let reasons = &scene.sequence.outcome().unwrap().reasons;
+    assert_eq!(reasons, &[Reason::Cancelled, Reason::FrozenFrames]);
+}
+
+#[test]
+fn a_freeze_is_over_when_the_face_has_gone() {
+    let mut scene = Scene::new();
+    scene.frozen = true;
+    scene.run_ms(1_000);
+    scene.present = false;
+    scene.run_ms(1_000);
+    scene.sequence.end(Reason::FramesEnded);
+    let reasons = &scene.sequence.outcome().unwrap().reasons;
+    assert_eq!(reasons, &[Reason::FramesEnded, Reason::FaceLost]);
+}
+
+// The end.
+
+#[test]
+fn the_time_is_used_up_whatever_happens_and_the_reasons_say_what_stood_in_the_way() {
+    type Act = fn(&mut Scene);
+    let acts: [(Act, &[Reason]); 5] = [
+        (|s| s.present = false, &[Reason::TimeUsedUp, Reason::FaceLost]),
+        (|s| s.bystanders = 2, &[Reason::TimeUsedUp, Reason::MultipleFaces]),
+        (|s| s.frozen = true, &[Reason::TimeUsedUp, Reason::FrozenFrames]),
+        (|s| s.person.height = 90.0, &[Reason::TimeUsedUp, Reason::GuidanceNotFollowed]),
+        (|s| s.obeys = false, &[Reason::TimeUsedUp, Reason::GuidanceNotFollowed]),
+    ];
+    for (act, expected) in acts {
+        let mut scene = Scene::new();
+        let began_ms = scene.now_ms;
+        act(&mut scene);
+        let outcome = scene.run_to_end();
+        assert_eq!((outcome.verdict, &outcome.reasons[..]), (Verdict::TimedOut, expected));
+        assert_eq!(scene.now_ms - scene.frame_ms - began_ms, 120_000);
+    }
+}
+
+#[test]
+fn a_capture_that_changes_persons_forever_still_ends() {
+    let mut scene = Scene::new();
+    for round in 0.. {
+        if scene.ended() {
+            break;
+        }
+        scene.person.who = if round % 2 == 0 { Who::Ann } else { Who::Bob };
+        scene.run_ms(1_200);
+    }
+    let outcome = scene.sequence.outcome().unwrap();
+    assert_eq!(outcome.verdict, Verdict::TimedOut);
+    assert_eq!(outcome.evidence.restarts, scene.restarts);
+    assert!(scene.restarts.len() > 20);
+}
+
+#[test]
+fn the_app_can_end_the_capture() {
+    for (reason, shots) in [(Reason::FramesEnded, 0), (Reason::Cancelled, 3)] {
+        let mut scene = Scene::new();
+        scene.run_to_shots(shots);
+        assert!(scene.sequence.end(reason).ended);
+        let outcome = scene.sequence.outcome().unwrap().clone();
+        assert_eq!((outcome.verdict, outcome.reasons[0]), (Verdict::Retry, reason));
+        assert_eq!(scene.shots().len(), shots);
+        // The first end stands.
+        assert_eq!(scene.sequence.end(Reason::Cancelled), Step::default());
+        assert_eq!(scene.sequence.outcome(), Some(&outcome));
+    }
+}
+
+#[test]
+fn ending_while_all_is_well_blames_nobody() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.sequence.end(Reason::FramesEnded);
+    assert_eq!(scene.sequence.outcome().unwrap().reasons, [Reason::FramesEnded]);
+}
+
+#[test]
+fn an_end_between_a_shot_and_its_assessment_stands() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(7);
+    assert_eq!(take(&mut scene).shot.map(|shot| shot.kind), Some(ShotKind::Selfie));
+    scene.sequence.end(Reason::Cancelled);
+    let late = Assessment { pad_live: 1.0, embedding: Some(Who::Bob.embedding(0.0)) };
+    assert_eq!(scene.sequence.assess(late), Err(SequenceError::NothingToAssess));
+    assert_eq!(scene.sequence.outcome().unwrap().verdict, Verdict::Retry);
+    assert_eq!(scene.shots().len(), 7);
+    let seen = scene.observation();
+    assert_eq!(scene.sequence.observe(&seen, None), Err(SequenceError::Ended));
+}
+
+#[test]
+fn the_passive_check_decides_by_the_median_of_all_pictures() {
+    use Verdict::{Attack, Live, Retry};
+    for (scores, verdict, reasons) in [
+        ([0.98; 8], Live, vec![]),
+        ([0.5; 8], Live, vec![]),
+        ([0.49; 8], Retry, vec![Reason::PresentationDoubtful]),
+        ([0.1; 8], Retry, vec![Reason::PresentationDoubtful]),
+        ([0.09; 8], Attack, vec![Reason::PresentationAttack]),
+        // Single pictures do not decide.
+        ([0.0, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.9], Live, vec![]),
+        ([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0], Attack, vec![Reason::PresentationAttack]),
+        // Of eight, the median lies between the fourth and the fifth.
+        ([0.0, 0.0, 0.0, 0.2, 0.9, 0.9, 0.9, 0.9], Live, vec![]),
+        ([0.0, 0.0, 0.0, 0.0, 0.9, 0.9, 0.9, 0.9], Retry, vec![Reason::PresentationDoubtful]),
+        // A picture without a score leaves the capture in doubt, never live and never an attack.
+        ([f32::NAN, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], Retry, vec![Reason::PresentationDoubtful]),
+        ([-f32::NAN, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], Retry, vec![Reason::PresentationDoubtful]),
+        ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.1], Retry, vec![Reason::PresentationDoubtful]),
+        ([f32::NAN; 8], Retry, vec![Reason::PresentationDoubtful]),
+    ] {
+        let mut scene = Scene::new();
+        while !scene.ended() {
+            scene.pad_live = scores[scene.shots().len()];
+            scene.frame();
+        }
+        let outcome = scene.sequence.outcome().unwrap();
+        assert_eq!((outcome.verdict, &outcome.reasons), (verdict, &reasons), "{scores:?}");
+        assert_eq!(scene.shots().len(), 8);
+    }
+}
+
+// Mistakes of the caller.
+
+/// Goes on to the next shot and leaves it without an assessment.
+fn take(scene: &mut Scene) -> Step {
+    loop {
+        let seen = scene.observation();
+        let step = scene.sequence.observe(&seen, Some(&good_quality())).unwrap();
+        scene.now_ms += scene.frame_ms;
+        if step.shot.is_some() {
+            return step;
+        }
+        let relaxes = step.guidance == Some(Guidance::RelaxFace);
+        if relaxes {
+            (scene.obeys, scene.person.smile) = (false, 0.1);
+        }
+    }
+}
+
+#[test]
+fn time_that_stands_still_or_runs_backwards_is_refused() {
+    let mut scene = Scene::new();
+    scene.frame();
+    let last = Duration::from_millis(scene.now_ms - scene.frame_ms);
+    for (given, given_ms) in [
+        (last, last.as_millis()),
+        (last - Duration::from_nanos(1), last.as_millis() - 1),
+        (Duration::ZERO, 0),
+    ] {
+        let refused = SequenceError::TimeNotIncreasing { last_ms: last.as_millis(), given_ms };
+        assert_eq!(scene.sequence.check_time(given), Err(refused));
+        let seen = observation(given, Vec::new());
+        assert!(scene.sequence.observe(&seen, None).is_err());
+    }
+    scene.sequence.check_time(last + Duration::from_nanos(1)).unwrap();
+    // The refused frames had no face; the hold went on as if they had never come.
+    scene.run_to_shots(1);
+    assert_eq!(scene.shots()[0].t_ms, 1_400);
+}
+
+#[test]
+fn a_shot_is_assessed_before_anything_else() {
+    let mut scene = Scene::new();
+    take(&mut scene);
+    let seen = scene.observation();
+    let refused = scene.sequence.observe(&seen, Some(&good_quality()));
+    assert_eq!(refused, Err(SequenceError::ShotNotAssessed));
+    let assessment = Assessment { pad_live: 1.0, embedding: Some(Who::Ann.embedding(0.1)) };
+    scene.sequence.assess(assessment.clone()).unwrap();
+    assert_eq!(scene.sequence.assess(assessment), Err(SequenceError::NothingToAssess));
+    scene.sequence.observe(&seen, Some(&good_quality())).unwrap();
+    assert_eq!(scene.shots().len(), 1);
+}
+
+#[test]
+fn a_shot_that_failed_is_taken_again() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    let failed = take(&mut scene).shot;
+    scene.sequence.abandon_shot();
+    assert_eq!(scene.shots().len(), 2);
+    assert_eq!(take(&mut scene).shot, failed);
+}
+
+#[test]
+fn nothing_is_looked_at_after_the_end() {
+    let mut scene = Scene::new();
+    scene.run_to_end();
+    let seen = scene.observation();
+    assert_eq!(scene.sequence.observe(&seen, None), Err(SequenceError::Ended));
+    assert_eq!(scene.sequence.check_time(seen.timestamp), Err(SequenceError::Ended));
+    let late = Assessment { pad_live: 0.0, embedding: None };
+    assert_eq!(scene.sequence.assess(late), Err(SequenceError::NothingToAssess));
+    assert_eq!(scene.sequence.outcome().unwrap().verdict, Verdict::Live);
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let late = SequenceError::TimeNotIncreasing { last_ms: 70, given_ms: 70 };
+    assert!(late.to_string().contains("must be later"));
+    assert!(SequenceError::ShotNotAssessed.to_string().contains("call `assess`"));
+    assert!(SequenceError::NothingToAssess.to_string().contains("after each step"));
+    assert!(SequenceError::Ended.to_string().contains("start a new one"));
+}
