@@ -13,7 +13,7 @@ fn stages(criterion: &mut Criterion) {
     let frame = still.frame().expect("a fixture fits a frame");
     let policy = Policy::default();
     let limits = &policy.tracking;
-    let mut vision = engine.vision().expect("nobody else uses the models");
+    let mut vision = engine.vision();
     let face = vision
         .faces(&frame, limits)
         .expect("the models run")

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::workspace::Workspace;
-use crate::{Failure, demo, run, setup};
+use crate::{Failure, demo, golden, run, setup};
 
 /// The release whose verdicts `deny.toml` was written against.
 const CARGO_DENY: &str = "0.20.2";
@@ -27,6 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     })?;
     step("tests", || tests(workspace))?;
     step("demo", || demo::run(workspace))?;
+    step("golden results, release", || golden::check_release(workspace))?;
     step("benchmarks, short", || {
         run::show(&mut cargo(&["bench", "-p", "liveface-benches", "--bench", "*", "--", "--quick"]))
     })?;

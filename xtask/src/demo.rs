@@ -24,12 +24,7 @@ const ENROLLED: &str = "0840";
 /// Set-up, build, then the demo; fails when an outcome is not as it must be.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let workspace = setup(workspace)?;
-    println!("Building the program ...");
-    run::show(&mut workspace.cargo(["build", "--quiet", "--release", "-p", "liveface-cli"]))?;
-    let program = workspace
-        .target()
-        .join("release")
-        .join(format!("liveface{}", std::env::consts::EXE_SUFFIX));
+    let program = build(&workspace)?;
 
     let lock_path = workspace.target().join("demo.lock");
     let lock =
@@ -81,6 +76,14 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     );
     println!("Tags and sandbox data: {} (made anew by every demo).", workspace.display(&folder));
     Ok(())
+}
+
+/// Builds the release program; answers with its path.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    println!("Building the program ...");
+    run::show(&mut workspace.cargo(["build", "--quiet", "--release", "-p", "liveface-cli"]))?;
+    let name = format!("liveface{}", std::env::consts::EXE_SUFFIX);
+    Ok(workspace.target().join("release").join(name))
 }
 
 fn expect(outcome: bool, otherwise: &str) -> Result<(), Failure> {

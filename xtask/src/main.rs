@@ -6,6 +6,7 @@
 
 mod ci;
 mod demo;
+mod golden;
 mod onnxruntime;
 mod packages;
 mod run;
@@ -23,7 +24,10 @@ Commands:
   setup  fetches what the project needs and this machine lacks; does nothing when all is there
   demo   set-up, then captures, enrols and authenticates a synthetic person, and tries two impostors
   test   set-up, then all tests
-  ci     everything that must pass: format, lints, licences, documentation, tests, demo, benchmarks
+  golden set-up, then writes fixtures/golden anew, for review as a diff;
+         with --check it only compares, with --check --release the release program's results
+  ci     everything that must pass: format, lints, licences, documentation, tests, demo, golden
+         results of the release program, benchmarks
 
 Example: cargo xtask demo";
 
@@ -40,6 +44,9 @@ fn main() -> ExitCode {
             }
             ["setup"] => |workspace| setup(workspace).map(|_| println!("Set-up is done.")),
             ["demo"] => demo::run,
+            ["golden"] => golden::write,
+            ["golden", "--check"] => golden::check,
+            ["golden", "--check", "--release"] => golden::check_release,
             ["test"] => ci::test,
             ["ci"] => ci::run,
             _ => {

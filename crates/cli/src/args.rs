@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 /// Selfie capture and liveness on this machine.
 #[derive(Parser)]
@@ -208,10 +208,9 @@ pub(crate) enum TagsAction {
         sheet: Option<PathBuf>,
     },
     /// Delete a capture, or all that were submitted
-    #[command(arg_required_else_help = true)]
+    #[command(group = ArgGroup::new("which").required(true).args(["tag", "submitted"]))]
     Clear {
         /// The capture
-        #[arg(required_unless_present = "submitted", conflicts_with = "submitted")]
         tag: Option<String>,
         /// All captures whose job has its final result
         #[arg(long)]

@@ -22,8 +22,6 @@ pub mod landmark {
     pub const LIDS_IMAGE_RIGHT: [[usize; 2]; 3] = [[385, 380], [386, 374], [387, 373]];
     /// Centres of the image-left and image-right iris.
     pub const IRIS_CENTRES: [usize; 2] = [468, 473];
-    /// Tip of the nose.
-    pub const NOSE_TIP: usize = 1;
     /// Outer mouth corners, image left and image right.
     pub const MOUTH_CORNERS: [usize; 2] = [61, 291];
     /// Upper and lower edge of the upper and lower lip's inner side.
@@ -32,11 +30,6 @@ pub mod landmark {
     pub const OUTER_LIPS: [usize; 2] = [0, 17];
     /// Top of the forehead and tip of the chin.
     pub const FACE_HEIGHT: [usize; 2] = [10, 152];
-    /// The outline of the face, in order.
-    pub const OVAL: [usize; 36] = [
-        10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-        152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-    ];
 }
 
 /// The 478 points of a face, in pixels of the upright picture.

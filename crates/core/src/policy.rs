@@ -88,6 +88,8 @@ section! {
         detection_overlap: f32 = 0.3;
         /// A track is lost below this presence, 0 to 1. Source: MediaPipe face mesh, 0.5.
         min_presence: f32 = 0.5;
+        /// A region with a shorter side, in pixels, has no face worth a mesh. Own choice.
+        min_region_side: f32 = 16.0;
         /// While tracking, the detector looks for a second face every so many frames. Own choice: 0.5 s at 15 frames a second.
         redetect_every_frames: u32 = 8;
         /// A second face smaller than this share of the tracked face's area is a bystander and ignored. Source: Smile ID's enhanced capture ignores faces below 3 % of the frame, about a tenth of the subject's.
@@ -148,7 +150,7 @@ section! {
         max_luminance: f32 = 0.578;
         /// Largest share of nearly white face pixels, 0 to 1. Own choice.
         max_over_exposed: f32 = 0.25;
-        /// Largest share of the whole picture above 200 of 255 in gamma luma, 0 to 1. Source: 200 is Smile ID iOS's upper brightness; the share is our own choice.
+        /// Largest share of the whole picture that is bright (see the measure), 0 to 1. Own choice.
         max_scene_brightness: f32 = 0.4;
         /// Least sharpness (variance of the Laplacian of the face at its standard size). Source: measured, see the measure.
         min_sharpness: f32 = 20.0;

@@ -20,15 +20,6 @@ pub enum Component {
 }
 
 impl Component {
-    /// Every component that is measured, in the order of records.
-    pub const ALL: [Self; 5] = [
-        Self::LuminanceMean,
-        Self::UnderExposurePrevention,
-        Self::OverExposurePrevention,
-        Self::Sharpness,
-        Self::SceneBrightness,
-    ];
-
     /// The name in snake case, as records have it.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -90,6 +90,12 @@ pub fn rgb8(
     });
 }
 
+/// Gamma-coded luma of R, G, B, in their range. Source: ITU-R BT.601.
+#[must_use]
+pub fn luma([r, g, b]: [f32; 3]) -> f32 {
+    0.299 * r + 0.587 * g + 0.114 * b
+}
+
 fn triple<const STEP: usize, const R: usize, const G: usize, const B: usize>(
     plane: Plane<'_>,
     x: usize,

@@ -39,7 +39,7 @@ impl Engine {
         limits: &policy::Tracking,
         options: AnalysisOptions,
     ) -> Result<Vec<FaceReport>, EngineError> {
-        let mut vision = self.vision()?;
+        let mut vision = self.vision();
         let mut gauge = Gauge::default();
         let mut reports = Vec::new();
         for face in vision.faces(frame, limits)? {

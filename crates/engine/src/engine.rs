@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use liveface_core::Policy;
-use liveface_vision::{ModelFiles, ModelSource, Runtime, Vision, VisionError};
+use liveface_vision::{ModelFiles, ModelSource, Runtime, Vision};
 
 use crate::error::EngineError;
 use crate::session::Session;
@@ -23,8 +23,10 @@ pub struct EngineConfig {
 /// The runtime library and the models, loaded once. Cheap to clone; clones share the models and
 /// take turns with them, so load several engines to work on several threads at full speed.
 #[derive(Clone)]
-pub struct Engine {
-    vision: Arc<Mutex<Vision>>,
+pub struct Engine(Arc<Loaded>);
+
+struct Loaded {
+    vision: Mutex<Vision>,
     models: BTreeMap<String, String>,
     library: PathBuf,
 }
@@ -38,11 +40,11 @@ impl Engine {
     pub fn load(config: &EngineConfig) -> Result<Self, EngineError> {
         let runtime = Runtime::load(config.runtime.as_deref())?;
         let files = ModelFiles::read(&config.models)?;
-        Ok(Self {
-            vision: Arc::new(Mutex::new(Vision::load(&runtime, &files)?)),
-            models: files.hashes(),
+        Ok(Self(Arc::new(Loaded {
+            vision: Mutex::new(Vision::load(&runtime, &files)?),
+            models: files.hashes().clone(),
             library: runtime.library().to_path_buf(),
-        })
+        })))
     }
 
     /// Starts a capture. Everything random in the sequence comes from `seed`.
@@ -53,23 +55,23 @@ impl Engine {
         Session::new(self.clone(), policy, seed)
     }
 
-    /// sha256 of every model by its name, lower-case hex.
+    /// sha256 of every model, and of the canonical face, by its name; lower-case hex.
     #[must_use]
-    pub const fn model_hashes(&self) -> &BTreeMap<String, String> {
-        &self.models
+    pub fn model_hashes(&self) -> &BTreeMap<String, String> {
+        &self.0.models
     }
 
     /// The runtime library in use.
     #[must_use]
     pub fn runtime_library(&self) -> &Path {
-        &self.library
+        &self.0.library
     }
 
     /// The models, for this thread alone until the guard is dropped.
     ///
-    /// # Errors
-    /// When a thread panicked while it held them.
-    pub fn vision(&self) -> Result<MutexGuard<'_, Vision>, EngineError> {
-        Ok(self.vision.lock().map_err(|_| VisionError::Poisoned)?)
+    /// A thread that panicked while it held them leaves nothing behind that matters: every run fills
+    /// its inputs anew.
+    pub fn vision(&self) -> MutexGuard<'_, Vision> {
+        self.0.vision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

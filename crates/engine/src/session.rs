@@ -46,7 +46,7 @@ impl Session {
     /// taken from the frame then, and the session can go on with the next one.
     pub fn push(&mut self, frame: &Frame<'_>) -> Result<Vec<Event>, EngineError> {
         let engine = self.engine.clone();
-        let mut vision = engine.vision()?;
+        let mut vision = engine.vision();
         self.sequence.check_time(frame.timestamp())?;
         let observation = self.tracker.observe(&mut vision, frame)?;
         let quality = observation.faces.first().map(|face| self.gauge.measure(frame, face));

@@ -1,5 +1,7 @@
 //! Sessions with the real models on the rendered people.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 
 use liveface::camera::{FrameSource, Recording, Subject};

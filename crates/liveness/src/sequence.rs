@@ -107,7 +107,7 @@ pub struct Sequence {
     start_ms: u64,
     previous: Option<Previous>,
     frozen: bool,
-    /// When there was one face last, or a restart.
+    /// When there was one face last.
     last_face_ms: u64,
     shown: Option<GuidanceRecord>,
     history: Vec<GuidanceRecord>,
@@ -277,10 +277,7 @@ impl Sequence {
     fn follow(&mut self, observation: &Observation) -> f32 {
         let before = self.previous.take();
         self.frozen = false;
-        let Ok(face) = gates::only_face(observation) else {
-            self.state = State::Positioning;
-            return 0.0;
-        };
+        let Ok(face) = gates::only_face(observation) else { return 0.0 };
         let same = before.as_ref().filter(|before| before.face.landmarks == face.landmarks);
         let equal = same.map_or(1, |before| before.equal.saturating_add(1));
         self.frozen = equal >= self.policy.sequence.frozen_frames;
@@ -374,9 +371,9 @@ impl Sequence {
         ready
     }
 
-    /// A gate failed: before the first picture it must be held anew.
+    /// A gate failed: while holding, and as long as there is no picture, it must be held anew.
     fn fail(&mut self, guidance: Guidance) -> Guidance {
-        if matches!(self.state, State::Holding { .. }) {
+        if self.shots.is_empty() || matches!(self.state, State::Holding { .. }) {
             self.state = State::Positioning;
         }
         guidance
@@ -415,7 +412,6 @@ impl Sequence {
         self.pending = None;
         self.known.clear();
         self.state = State::Positioning;
-        self.last_face_ms = now;
         step.restart = Some(restart);
     }
 

@@ -4,6 +4,8 @@
 //! share of moments in which anything may happen. The properties are checked on what was recorded
 //! while it was played, by rules written here a second time.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 mod common;
 
 use std::time::Duration;
@@ -510,9 +512,25 @@ fn at_most(value: f32, limit: f32) -> bool {
     value.is_finite() && value <= limit + ROUNDING * limit.abs().max(1.0)
 }
 
+/// The face, if exactly one is in the frame and all its numbers are numbers.
+fn only_face(observation: &Observation) -> Option<&Face> {
+    let [face] = &observation.faces[..] else { return None };
+    let (bounds, pose, shown) = (face.bounds, face.pose, face.expression);
+    let measured = observation.face_count == 1
+        && bounds.width > 0.0
+        && bounds.height > 0.0
+        && [bounds.x, bounds.y, bounds.right(), bounds.bottom()].iter().all(|v| v.is_finite())
+        && [pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees].iter().all(|v| v.is_finite())
+        && [shown.eye_openness.image_left, shown.eye_openness.image_right, shown.smile]
+            .iter()
+            .all(|v| v.is_finite())
+        && face.landmarks.points().iter().all(|p| [p.x, p.y, p.z].iter().all(|v| v.is_finite()));
+    measured.then_some(face)
+}
+
 /// Whether exactly one face is in the frame and every gate but the smile holds of it.
 fn holds(observation: &Observation, quality: Option<&QualityRecord>, policy: &Policy) -> bool {
-    let [face] = &observation.faces[..] else { return false };
+    let Some(face) = only_face(observation) else { return false };
     let (width, height) = (observation.width as f32, observation.height as f32);
     let (view, bounds) = (&policy.viewfinder, face.bounds);
     let view_width = width.min(height * view.aspect);
@@ -522,10 +540,7 @@ fn holds(observation: &Observation, quality: Option<&QualityRecord>, policy: &Po
         quality.and_then(|record| record.get(component)).map_or(f32::NAN, |measure| measure.raw)
     };
     let eyes = face.expression.eye_openness;
-    observation.face_count == 1
-        && bounds.width > 0.0
-        && bounds.height > 0.0
-        && at_most(share, view.max_face_area)
+    at_most(share, view.max_face_area)
         && at_most(-share, -view.min_face_area)
         && at_most(-bounds.x, -margin)
         && at_most(-bounds.y, -margin)
@@ -541,13 +556,11 @@ fn holds(observation: &Observation, quality: Option<&QualityRecord>, policy: &Po
         && at_most(face.pose.roll_degrees.abs(), policy.pose.max_roll_degrees)
         && at_most(-eyes.image_left, -policy.expression.min_eye_openness)
         && at_most(-eyes.image_right, -policy.expression.min_eye_openness)
-        && face.expression.smile.is_finite()
         && at_most(raw(Component::LuminanceMean), policy.quality.max_luminance)
         && at_most(-raw(Component::LuminanceMean), -policy.quality.min_luminance)
         && at_most(raw(Component::OverExposurePrevention), policy.quality.max_over_exposed)
         && at_most(raw(Component::SceneBrightness), policy.quality.max_scene_brightness)
         && at_most(-raw(Component::Sharpness), -policy.quality.min_sharpness)
-        && face.landmarks.points().iter().all(|p| [p.x, p.y, p.z].iter().all(|v| v.is_finite()))
 }
 
 fn millis(time: Duration) -> u64 {
@@ -586,7 +599,7 @@ proptest! {
             }
             // The same face alone in the frame before, not far away.
             let before = accepted[at - 1];
-            let [last] = &before.observation.faces[..] else {
+            let Some(last) = only_face(&before.observation) else {
                 return Err(TestCaseError::fail("the frame before had no single face"));
             };
             prop_assert_eq!(last.track, face.track);
@@ -597,7 +610,7 @@ proptest! {
             let frames = policy.sequence.frozen_frames as usize;
             let run = accepted[..=at].iter().rev().take(frames);
             let equal = run.filter(|other| {
-                other.observation.faces.first().is_some_and(|f| f.landmarks == face.landmarks)
+                only_face(&other.observation).is_some_and(|f| f.landmarks == face.landmarks)
             });
             prop_assert!(equal.count() < frames);
         }

@@ -1,5 +1,7 @@
 //! What the capture sequence does with a person in front of the camera.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 mod common;
 
 use std::time::Duration;
@@ -900,6 +902,19 @@ fn a_shot_that_failed_is_taken_again() {
     scene.sequence.abandon_shot();
     assert_eq!(scene.shots().len(), 2);
     assert_eq!(take(&mut scene).shot, failed);
+}
+
+#[test]
+fn after_a_first_shot_that_failed_a_gate_that_fails_starts_the_hold_anew() {
+    let mut scene = Scene::new();
+    take(&mut scene);
+    scene.sequence.abandon_shot();
+    scene.person.eyes.image_left = 0.0;
+    scene.frame();
+    scene.person.eyes.image_left = 0.8;
+    let open_ms = scene.now_ms;
+    scene.run_to_shots(1);
+    assert_eq!(scene.shots()[0].t_ms, open_ms + 400);
 }
 
 #[test]

@@ -16,8 +16,8 @@ const BRIGHT: f32 = 200.0;
 pub(crate) fn brightness(frame: &Frame<'_>) -> Measure {
     let map = Affine::from_region(frame.bounds(), GRID.0, GRID.1);
     let mut bright = 0u32;
-    sample::rgb(frame, map, GRID, Filter::Bilinear, Border::Replicate, |[r, g, b]| {
-        bright += u32::from(0.299 * r + 0.587 * g + 0.114 * b >= BRIGHT);
+    sample::rgb(frame, map, GRID, Filter::Bilinear, Border::Replicate, |pixel| {
+        bright += u32::from(sample::luma(pixel) >= BRIGHT);
     });
     let raw = f64::from(bright) / f64::from(GRID.0 * GRID.1);
     Measure { raw: raw as f32, score: score(100.0 * (1.0 - raw)) }

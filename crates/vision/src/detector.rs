@@ -36,15 +36,12 @@ impl Detector {
             _ => None,
         })?;
         let net = Net::load(runtime, entry, bytes)?;
-        let anchors = anchors(&decode, net.side());
-        if entry.outputs.iter().any(|output| output.shape.get(1) != Some(&(anchors.len() as i64))) {
-            return Err(VisionError::ModelShape {
-                file: entry.file.clone(),
-                what: "the number of anchors".to_owned(),
-                found: anchors.len().to_string(),
-                expected: "the length of each output".to_owned(),
-            });
+        if decode.strides.len() != decode.anchors_per_cell.len() || decode.strides.contains(&0) {
+            return Err(entry.wrong("each stride must be above 0 and have its anchors per cell"));
         }
+        let anchors = anchors(&decode, net.side());
+        entry.expect_output("regressors", anchors.len() * ROW)?;
+        entry.expect_output("classificators", anchors.len())?;
         Ok(Self { net, decode, anchors })
     }
 

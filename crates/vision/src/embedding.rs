@@ -21,14 +21,10 @@ impl Embedder {
             Decode::FaceEmbedding(decode) => Some(decode.clone()),
             _ => None,
         })?;
-        let wrong = |why: &str| VisionError::Manifest {
-            path: "models.toml".into(),
-            why: format!("{}: {why}", entry.file),
-        };
         if decode.mesh_points.iter().any(|index| *index >= LANDMARK_COUNT) {
-            return Err(wrong("a point index is out of range"));
+            return Err(entry.wrong("a point index is out of range"));
         }
-        let output = entry.outputs.first().ok_or_else(|| wrong("no output"))?.name.clone();
+        let output = entry.outputs.first().ok_or_else(|| entry.wrong("no output"))?.name.clone();
         Ok(Self { net: Net::load(runtime, entry, bytes)?, output, decode })
     }
 

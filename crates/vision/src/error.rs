@@ -98,7 +98,4 @@ pub enum VisionError {
         /// What it said.
         why: String,
     },
-    /// Two runs of a poisoned lock: an earlier call panicked.
-    #[error("an earlier call failed while it used the models; load them again")]
-    Poisoned,
 }

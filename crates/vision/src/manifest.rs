@@ -2,9 +2,20 @@
 
 use serde::Deserialize;
 
+use crate::error::VisionError;
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Manifest {
+    pub(crate) canonical_face: File,
     pub(crate) model: Vec<Entry>,
+}
+
+/// A file and what it must hold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    pub(crate) file: String,
+    pub(crate) sha256: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -18,6 +29,7 @@ pub(crate) struct Entry {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) shape: [i64; 4],
@@ -28,10 +40,47 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// The side of the model's square picture.
-    pub(crate) fn side(&self) -> u32 {
-        // Both layouts have the width or the height in the middle, and pictures are square.
-        self.shape[2] as u32
+    /// The side of the model's picture; `None` when it is not one square picture of three channels.
+    pub(crate) fn side(&self) -> Option<u32> {
+        let [one, height, width, channels] = match self.layout {
+            Layout::Nhwc => self.shape,
+            Layout::Nchw => [self.shape[0], self.shape[2], self.shape[3], self.shape[1]],
+        };
+        let fits = one == 1 && channels == 3 && height == width && SIDES.contains(&width);
+        fits.then_some(width as u32)
+    }
+}
+
+/// Sides that a model's picture may have, in pixels.
+const SIDES: std::ops::RangeInclusive<i64> = 16..=1024;
+
+impl Entry {
+    /// How many numbers the output `name` has.
+    pub(crate) fn output_length(&self, name: &str) -> Option<usize> {
+        let output = self.outputs.iter().find(|output| output.name == name)?;
+        output
+            .shape
+            .iter()
+            .try_fold(1usize, |product, side| product.checked_mul(usize::try_from(*side).ok()?))
+    }
+
+    /// Fails unless the output `name` has `length` numbers.
+    pub(crate) fn expect_output(&self, name: &str, length: usize) -> Result<(), VisionError> {
+        let found = self.output_length(name);
+        if found == Some(length) {
+            return Ok(());
+        }
+        Err(VisionError::ModelShape {
+            file: self.file.clone(),
+            what: format!("the length of the output `{name}`"),
+            found: found.map_or_else(|| "missing".to_owned(), |length| length.to_string()),
+            expected: length.to_string(),
+        })
+    }
+
+    /// The error for something in this entry that cannot work.
+    pub(crate) fn wrong(&self, why: &str) -> VisionError {
+        VisionError::Manifest { path: "models.toml".into(), why: format!("{}: {why}", self.file) }
     }
 }
 
@@ -52,6 +101,7 @@ pub(crate) enum Colour {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Output {
     pub(crate) name: String,
     pub(crate) shape: Vec<i64>,
@@ -67,6 +117,7 @@ pub(crate) enum Decode {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Blazeface {
     pub(crate) strides: Vec<u32>,
     pub(crate) anchors_per_cell: Vec<u32>,
@@ -76,6 +127,7 @@ pub(crate) struct Blazeface {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AttentionMesh {
     pub(crate) roi_scale: f32,
     pub(crate) roi_rotation_keypoints: [usize; 2],
@@ -90,12 +142,15 @@ pub(crate) struct AttentionMesh {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PresentationAttack {
     pub(crate) crop_scale: f32,
+    pub(crate) softmax: bool,
     pub(crate) live_index: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct FaceEmbedding {
     pub(crate) mesh_points: [usize; 5],
     pub(crate) template: [[f32; 2]; 5],

@@ -31,25 +31,32 @@ impl Mesh {
             Decode::AttentionMesh(decode) => Some(decode.clone()),
             _ => None,
         })?;
-        let wrong = |why: &str| VisionError::Manifest {
-            path: "models.toml".into(),
-            why: format!("{}: {why}", entry.file),
-        };
         let lists = [&decode.output_lips, &decode.output_left_eye, &decode.output_right_eye];
         let averages = [&decode.output_left_iris_z_average, &decode.output_right_iris_z_average];
         if lists.into_iter().chain(averages).flatten().any(|index| *index >= SURFACE) {
-            return Err(wrong("a point index is out of range"));
+            return Err(entry.wrong("a point index is out of range"));
         }
         if averages.iter().any(|list| list.is_empty()) {
-            return Err(wrong("an iris has no contour points"));
+            return Err(entry.wrong("an iris has no contour points"));
         }
         let irises = decode.output_left_iris.iter().chain(&decode.output_right_iris);
         let ends = decode.roi_rotation_points.iter();
         if irises.chain(ends).any(|index| *index >= LANDMARK_COUNT) {
-            return Err(wrong("a point index is out of range"));
+            return Err(entry.wrong("a point index is out of range"));
         }
         if decode.roi_rotation_keypoints.iter().any(|index| *index >= 6) {
-            return Err(wrong("a keypoint index is out of range"));
+            return Err(entry.wrong("a keypoint index is out of range"));
+        }
+        for (output, length) in [
+            ("output_mesh_identity", SURFACE * 3),
+            ("output_lips", decode.output_lips.len() * 2),
+            ("output_left_eye", decode.output_left_eye.len() * 2),
+            ("output_right_eye", decode.output_right_eye.len() * 2),
+            ("output_left_iris", decode.output_left_iris.len() * 2),
+            ("output_right_iris", decode.output_right_iris.len() * 2),
+            ("conv_faceflag", 1),
+        ] {
+            entry.expect_output(output, length)?;
         }
         Ok(Self { net: Net::load(runtime, entry, bytes)?, decode })
     }

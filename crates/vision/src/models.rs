@@ -10,7 +10,6 @@ use crate::error::VisionError;
 use crate::manifest::{CanonicalFace, Decode, Entry, Manifest};
 
 const MANIFEST: &str = "models.toml";
-const CANONICAL_FACE: &str = "canonical_face.toml";
 
 /// Where to take the models from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +47,7 @@ impl ModelSource {
 pub struct ModelFiles {
     entries: Vec<(Entry, Cow<'static, [u8]>)>,
     canonical_face: CanonicalFace,
+    hashes: BTreeMap<String, String>,
 }
 
 impl ModelFiles {
@@ -58,34 +58,41 @@ impl ModelFiles {
     pub fn read(source: &ModelSource) -> Result<Self, VisionError> {
         let place = source.place();
         let manifest: Manifest = parse(&place.join(MANIFEST), &source.fetch(MANIFEST)?)?;
-        let canonical_face: CanonicalFace =
-            parse(&place.join(CANONICAL_FACE), &source.fetch(CANONICAL_FACE)?)?;
-        let mut entries = Vec::new();
-        for entry in manifest.model {
-            if Path::new(&entry.file).components().count() != 1 {
+        let mut hashes = BTreeMap::new();
+        let mut check = |name: &str, file: &str, expected: &str| {
+            if Path::new(file).components().count() != 1 {
                 return Err(VisionError::Manifest {
                     path: place.join(MANIFEST),
-                    why: format!("`{}` is not the name of a file in the models folder", entry.file),
+                    why: format!("`{file}` is not the name of a file in the models folder"),
                 });
             }
-            let bytes = source.fetch(&entry.file)?;
+            let bytes = source.fetch(file)?;
             let found = hex(&Sha256::digest(&bytes));
-            if found != entry.sha256 {
+            if found != expected {
                 return Err(VisionError::ModelHash {
-                    file: place.join(&entry.file).display().to_string(),
+                    file: place.join(file).display().to_string(),
                     found,
-                    expected: entry.sha256,
+                    expected: expected.to_owned(),
                 });
             }
+            hashes.insert(name.to_owned(), found);
+            Ok(bytes)
+        };
+        let face = &manifest.canonical_face;
+        let bytes = check("canonical_face", &face.file, &face.sha256)?;
+        let canonical_face: CanonicalFace = parse(&place.join(&face.file), &bytes)?;
+        let mut entries = Vec::new();
+        for entry in manifest.model {
+            let bytes = check(&entry.name, &entry.file, &entry.sha256)?;
             entries.push((entry, bytes));
         }
-        Ok(Self { entries, canonical_face })
+        Ok(Self { entries, canonical_face, hashes })
     }
 
-    /// sha256 of every model by its name, lower-case hex.
+    /// sha256 of every model, and of the canonical face, by its name; lower-case hex.
     #[must_use]
-    pub fn hashes(&self) -> BTreeMap<String, String> {
-        self.entries.iter().map(|(e, _)| (e.name.clone(), e.sha256.clone())).collect()
+    pub const fn hashes(&self) -> &BTreeMap<String, String> {
+        &self.hashes
     }
 
     pub(crate) const fn canonical_face(&self) -> &CanonicalFace {

@@ -28,6 +28,9 @@ impl Net {
         bytes: &[u8],
     ) -> Result<Self, VisionError> {
         let failed = |why: String| VisionError::Inference { model: entry.file.clone(), why };
+        let side = entry.input.side().ok_or_else(|| {
+            entry.wrong("the input is not one square picture of three channels, 16 to 1024 pixels")
+        })?;
         let session = Session::builder(runtime.environment())
             .map_err(|error| failed(error.to_string()))?
             // One thread: the nets are too small for two to pay, and results must not depend on it.
@@ -45,7 +48,7 @@ impl Net {
             name: entry.file.clone(),
             session,
             input,
-            side: entry.input.side(),
+            side,
             layout: entry.input.layout,
             colour: entry.input.colour,
             mean: entry.input.mean,

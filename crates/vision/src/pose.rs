@@ -15,6 +15,10 @@ const FIELD_OF_VIEW_DEGREES: f64 = 63.0;
 /// Distance of the camera's near plane. Source: MediaPipe's default camera.
 const NEAR: f64 = 1.0;
 
+/// The pose of a mesh that has none.
+const UNKNOWN: Pose =
+    Pose { yaw_degrees: f32::NAN, pitch_degrees: f32::NAN, roll_degrees: f32::NAN };
+
 type Vector = [f64; 3];
 
 /// Fits the canonical face to meshes.
@@ -44,7 +48,8 @@ impl PoseSolver {
         Ok(Self { basis })
     }
 
-    /// The pose of a mesh in a `width` x `height` picture; all zero when the mesh is degenerate.
+    /// The pose of a mesh in a `width` x `height` picture; not a number when the mesh is degenerate, which no gate
+    /// accepts.
     pub(crate) fn pose(&self, landmarks: &Landmarks, width: u32, height: u32) -> Pose {
         let (width, height) = (f64::from(width), f64::from(height));
         // The near plane's size, and the points on it: x right, y up, depth in the units of x.
@@ -67,7 +72,7 @@ impl PoseSolver {
         let all_depths: f64 = points[..].iter().map(|p| f64::from(p.z)).sum();
         let mean_depth = all_depths / points.len() as f64 / width * near_width;
         let flat: Vec<Vector> = screen.iter().map(|[x, y, z]| [*x, *y, -z]).collect();
-        let Some((first_scale, _)) = self.fit(&flat) else { return Pose::default() };
+        let Some((first_scale, _)) = self.fit(&flat) else { return UNKNOWN };
         let metric = |scale: f64| -> Vec<Vector> {
             screen
                 .iter()
@@ -78,10 +83,10 @@ impl PoseSolver {
                 .collect()
         };
         let Some((second_scale, _)) = self.fit(&metric(first_scale)) else {
-            return Pose::default();
+            return UNKNOWN;
         };
         let Some((_, rotation)) = self.fit(&metric(first_scale * second_scale)) else {
-            return Pose::default();
+            return UNKNOWN;
         };
         euler(rotation)
     }
@@ -252,9 +257,9 @@ mod tests {
     }
 
     #[test]
-    fn a_collapsed_mesh_has_a_finite_pose() {
+    fn a_collapsed_mesh_has_no_pose() {
         let points = Box::new([Point3::default(); LANDMARK_COUNT]);
         let pose = solver().pose(&Landmarks::new(points), 640, 480);
-        assert!(pose.yaw_degrees.is_finite() && pose.pitch_degrees.is_finite());
+        assert!(pose.yaw_degrees.is_nan() && pose.pitch_degrees.is_nan());
     }
 }

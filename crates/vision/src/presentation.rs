@@ -24,10 +24,9 @@ impl Presentation {
         let output = entry.outputs.first().filter(|o| {
             o.shape.last().is_some_and(|classes| decode.live_index < *classes as usize)
         });
-        let output = output.map(|o| o.name.clone()).ok_or_else(|| VisionError::Manifest {
-            path: "models.toml".into(),
-            why: format!("{}: no output has the class `live_index`", entry.file),
-        })?;
+        let output = output
+            .map(|output| output.name.clone())
+            .ok_or_else(|| entry.wrong("no output has the class `live_index`"))?;
         Ok(Self { net: Net::load(runtime, entry, bytes)?, output, decode })
     }
 
@@ -37,9 +36,12 @@ impl Presentation {
         let side = self.net.side();
         let map = Affine::from_region(region, side, side);
         self.net.fill(frame, map, Filter::Bilinear, Border::Replicate);
-        let index = self.decode.live_index;
+        let PresentationAttack { live_index: index, softmax, .. } = self.decode;
         self.net.run(|outputs| {
             let logits = outputs.get(&self.output)?;
+            if !softmax {
+                return Ok(logits[index]);
+            }
             let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let sum: f32 = logits.iter().map(|logit| (logit - top).exp()).sum();
             Ok((logits[index] - top).exp() / sum)

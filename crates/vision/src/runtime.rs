@@ -1,23 +1,32 @@
 //! Finding and loading ONNX Runtime's shared library, once a process.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::VisionError;
 
-/// The version that the set-up installs; the oldest that works is of the same minor version.
+/// The version that the set-up installs.
 pub const ONNX_RUNTIME_VERSION: &str = "1.22.1";
+
+/// The oldest version that works: that of the API which `ort` is built for.
+const OLDEST_VERSION: &str = "1.21";
 
 /// The environment variable that names the library.
 const PATH_VARIABLE: &str = "ORT_DYLIB_PATH";
 
-#[cfg(target_os = "windows")]
-const LIBRARY_NAMES: &[&str] = &["onnxruntime.dll"];
-#[cfg(target_os = "macos")]
-const LIBRARY_NAMES: &[&str] = &["libonnxruntime.1.22.1.dylib", "libonnxruntime.dylib"];
-#[cfg(not(any(target_os = "windows", target_os = "macos")))]
-const LIBRARY_NAMES: &[&str] =
-    &["libonnxruntime.so.1.22.1", "libonnxruntime.so.1", "libonnxruntime.so"];
+/// What the library file is called, the most exact name first.
+fn library_names() -> [String; 3] {
+    let version = ONNX_RUNTIME_VERSION;
+    if cfg!(target_os = "windows") {
+        ["onnxruntime.dll", "onnxruntime.dll", "onnxruntime.dll"].map(str::to_owned)
+    } else if cfg!(target_os = "macos") {
+        let names = [&format!("libonnxruntime.{version}.dylib"), "libonnxruntime.1.dylib"];
+        [names[0].to_owned(), names[1].to_owned(), "libonnxruntime.dylib".to_owned()]
+    } else {
+        let exact = format!("libonnxruntime.so.{version}");
+        [exact, "libonnxruntime.so.1".to_owned(), "libonnxruntime.so".to_owned()]
+    }
+}
 
 /// The library that this process uses: the loader keeps it for good.
 static LOADED: Mutex<Option<(PathBuf, ort::environment::Environment)>> = Mutex::new(None);
@@ -38,7 +47,7 @@ impl Runtime {
     /// When no library is found, it is too old or broken, or another one is in use already.
     pub fn load(path: Option<&Path>) -> Result<Self, VisionError> {
         let library = find(path)?;
-        let mut loaded = LOADED.lock().map_err(|_| VisionError::Poisoned)?;
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((held, environment)) = loaded.as_ref() {
             if *held != library {
                 return Err(VisionError::RuntimeLoaded { loaded: held.clone(), asked: library });
@@ -48,7 +57,7 @@ impl Runtime {
         let unusable = |why: String| VisionError::RuntimeUnusable {
             path: library.clone(),
             why,
-            version: ONNX_RUNTIME_VERSION,
+            version: OLDEST_VERSION,
         };
         let environment = ort::init_from(&library)
             .map_err(|error| unusable(error.to_string()))?
@@ -78,27 +87,28 @@ fn find(explicit: Option<&Path>) -> Result<PathBuf, VisionError> {
         return std::fs::canonicalize(&path).map_err(|error| VisionError::RuntimeUnusable {
             path,
             why: error.to_string(),
-            version: ONNX_RUNTIME_VERSION,
+            version: OLDEST_VERSION,
         });
     }
     let program = std::env::current_exe().unwrap_or_default();
-    let mut folders: Vec<PathBuf> = Vec::new();
-    folders.extend(program.parent().map(Path::to_path_buf));
-    // The program, a test or a benchmark lies some folders below `target/`.
-    folders.extend(
-        program
-            .ancestors()
-            .skip(2)
-            .take(4)
-            .map(|up| up.join("onnxruntime").join(ONNX_RUNTIME_VERSION)),
-    );
+    let beside = program.parent().map(Path::to_path_buf);
+    let unpacked = program.ancestors().skip(2).take(3).filter(|up| is_target_folder(up));
+    let unpacked = unpacked.map(|target| target.join("onnxruntime").join(ONNX_RUNTIME_VERSION));
+    let folders: Vec<PathBuf> = beside.into_iter().chain(unpacked).collect();
     for folder in &folders {
-        for name in LIBRARY_NAMES {
+        for name in library_names() {
             if let Ok(path) = std::fs::canonicalize(folder.join(name)) {
                 return Ok(path);
             }
         }
     }
     let looked: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
-    Err(VisionError::RuntimeMissing { looked: looked.join(", "), version: ONNX_RUNTIME_VERSION })
+    Err(VisionError::RuntimeMissing { looked: looked.join(", "), version: OLDEST_VERSION })
+}
+
+/// Whether `folder` is Cargo's target folder, which Cargo marks as a cache. No other folder above
+/// the program is looked into: somebody else might write there.
+fn is_target_folder(folder: &Path) -> bool {
+    let tag = std::fs::read_to_string(folder.join("CACHEDIR.TAG"));
+    tag.is_ok_and(|text| text.contains("created by cargo"))
 }

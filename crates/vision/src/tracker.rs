@@ -12,9 +12,6 @@ use crate::pose::PoseSolver;
 use crate::presentation::Presentation;
 use crate::runtime::Runtime;
 
-/// A region smaller than this many pixels has no face worth a mesh.
-const MIN_REGION_SIDE: f32 = 16.0;
-
 /// The loaded models. One frame at a time; load several for several threads.
 pub struct Vision {
     detector: Detector,
@@ -117,7 +114,7 @@ impl Vision {
             && region.centre.y >= far.y
             && region.centre.x <= far.right()
             && region.centre.y <= far.bottom();
-        if !inside || region.side.is_nan() || region.side < MIN_REGION_SIDE {
+        if !inside || region.side.is_nan() || region.side < limits.min_region_side {
             return Ok(None);
         }
         let seen = self.mesh.run(frame, region)?;

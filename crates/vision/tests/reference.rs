@@ -1,5 +1,7 @@
 //! The vision part against MediaPipe's own output on a photo.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use liveface_core::policy;

@@ -1,6 +1,8 @@
 //! Following the rendered people through their clips, against the truth that they were rendered
 //! with.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::HashMap;

@@ -66,7 +66,7 @@ pub(crate) fn run(common: &Common, options: &BenchOptions) -> Result<Exit, Failu
     let frames = frames(options.replay.as_deref())?;
     let count = options.frames.max(1) as usize;
     let bar = console::bar(9, "measuring");
-    let mut vision = engine.vision()?;
+    let mut vision = engine.vision();
     let stages = stages(&mut vision, &frames, count, &bar)?;
     bar.finish_and_clear();
     let tracked = stages.iter().find(|stage| stage.name == "tracked frame").map_or(0.0, |s| s.p50);

@@ -1,0 +1,102 @@
+//! Captures of the fixtures give, to the byte, what was reviewed and committed under
+//! `fixtures/golden`; its README says what is there. `cargo xtask golden` writes those files anew.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+
+use sha2::{Digest as _, Sha256};
+use support::{Place, root, text};
+
+/// Set by `cargo xtask golden` to write what otherwise is compared.
+const WRITE: &str = "LIVEFACE_GOLDEN_WRITE";
+
+/// The option of `capture` that plays a fixture, the fixture, and the exit code.
+const CAPTURES: [(&str, &str, i32); 4] = [
+    ("--subject", "clips-f1", 0),
+    ("--subject", "clips-m1", 0),
+    ("--subject", "clips-m2", 0),
+    ("--replay", "sequence-m1", 3),
+];
+
+/// A committed file: its name, and what must be in it.
+type Golden = (String, String);
+
+fn path(name: &str) -> PathBuf {
+    root().join("fixtures/golden").join(name)
+}
+
+fn line_of(name: &str, bytes: &[u8]) -> String {
+    let sum: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{sum}  {name}\n")
+}
+
+/// Captures `fixture` in a new place: its event lines, and the sums of what was kept of it.
+fn results(option: &str, fixture: &str, code: i32) -> Vec<Golden> {
+    let place = Place::new();
+    let source = format!("fixtures/{fixture}");
+    let tag = format!("golden-{fixture}");
+    let arguments = ["capture", "--json", option, &source, "--seed", "1", "--tag", &tag];
+    let events = place.run(arguments).expect(code).stdout;
+    let mut files = vec![(format!("{fixture}.jsonl"), events)];
+    if code == 0 {
+        let images = place.show(&tag)["images"].as_array().unwrap().iter().map(text).collect();
+        let images: Vec<String> = images;
+        let sum_of = |image: &String| {
+            let name = image.rsplit(['/', '\\']).next().unwrap();
+            line_of(name, &fs::read(image).unwrap())
+        };
+        let mut sums: String = images.iter().map(sum_of).collect();
+        sums += &line_of("bundle.zip", &place.bundle(&tag));
+        files.push((format!("{fixture}.sha256"), sums));
+    }
+    files
+}
+
+/// The first line in which two texts differ, for a message that can be read.
+fn difference(committed: &str, found: &str) -> String {
+    let (mut old, mut new) = (committed.lines(), found.lines());
+    for number in 1.. {
+        match (old.next(), new.next()) {
+            (None, None) => break,
+            (old, new) if old == new => {}
+            (old, new) => return format!("line {number}:\n- {old:?}\n+ {new:?}"),
+        }
+    }
+    "line ends".to_owned()
+}
+
+#[test]
+fn captures_give_the_committed_results_every_time() {
+    let mut wrong = Vec::new();
+    let mut names = vec!["README.md".to_owned()];
+    for (option, fixture, code) in CAPTURES {
+        let first = results(option, fixture, code);
+        let second = results(option, fixture, code);
+        for ((name, found), (_, again)) in first.into_iter().zip(second) {
+            assert_eq!(found, again, "two runs of one program differ in {name}");
+            if std::env::var_os(WRITE).is_some() {
+                fs::write(path(&name), &found).unwrap();
+            }
+            match fs::read_to_string(path(&name)) {
+                Ok(committed) if committed == found => {}
+                Ok(committed) => wrong.push(format!("{name}, {}", difference(&committed, &found))),
+                Err(error) => wrong.push(format!("{name}: {error}")),
+            }
+            names.push(name);
+        }
+    }
+    let committed = fs::read_dir(path("")).unwrap();
+    let committed = committed.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    for name in committed.filter(|name| !names.contains(name)) {
+        wrong.push(format!("{name} is not made by any capture; remove it"));
+    }
+    assert!(
+        wrong.is_empty(),
+        "captures gave other results than fixtures/golden has. If that is as it should be, run \
+         `cargo xtask golden` and review the change.\n{}",
+        wrong.join("\n")
+    );
+}
