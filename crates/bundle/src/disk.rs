@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::error::BundleError;
-use crate::tag::hex;
+use crate::text::hex;
 
 /// Makes the directory `path` and the missing ones above it, for this user only.
 pub(crate) fn create_directories(path: &Path) -> Result<(), BundleError> {

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStage {
-    /// The job has its ids; the server may or may not have heard of it.
+    /// The job has its ids. Without a [`smile_job_id`](JobState::smile_job_id) the server may or may
+    /// not have heard of it, and has not got the zip; with one it accepted the job, and may have the
+    /// zip.
     Prepared,
     /// The server has the upload zip; the result is to be asked for.
     Uploaded,

@@ -43,6 +43,7 @@ mod manifest;
 mod store;
 mod submission;
 mod tag;
+mod text;
 mod upload_zip;
 mod zip_reader;
 
@@ -57,5 +58,6 @@ pub use job::{JobStage, JobState};
 pub use store::{Store, TagState, TagSummary};
 pub use submission::Submission;
 pub use tag::Tag;
+pub use text::{hex, now};
 pub use upload_zip::upload_zip;
 pub use zip_reader::{UploadImage, UploadZip, ZipLimits, read_upload_zip};

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::capture::{Capture, CapturedImage, file_name};
 use crate::error::BundleError;
-use crate::tag::{Tag, hex};
+use crate::tag::Tag;
+use crate::text::hex;
 
 /// The layout that this version writes and reads.
 const FORMAT: u32 = 1;

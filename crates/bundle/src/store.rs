@@ -29,6 +29,7 @@ use crate::job::{JobStage, JobState};
 use crate::manifest::{GENERATION_PREFIX, Manifest, Pointer};
 use crate::submission::Submission;
 use crate::tag::{TAG_PREFIX, Tag};
+use crate::text::now;
 
 const LOCK: &str = ".lock";
 const TRASH_PREFIX: &str = ".trash-";
@@ -48,21 +49,25 @@ pub enum TagState {
     Submitting,
     /// The job's final answer is here.
     Submitted,
+    /// A file of it cannot be read: it can only be saved anew or cleared. Loading or submitting it
+    /// says which file.
+    Damaged,
 }
 
 /// A tag as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct TagSummary {
-    /// The tag.
+    /// The tag. When it is damaged so that its name is lost, the name of its directory in the store;
+    /// [`Store::clear`] takes that too.
     pub tag: Tag,
-    /// How many images it has.
+    /// How many images it has; 0 when it is damaged.
     pub images: usize,
-    /// How the capture ended.
-    pub verdict: Verdict,
+    /// How the capture ended; `None` when it is damaged.
+    pub verdict: Option<Verdict>,
     /// Whether it was submitted.
     pub state: TagState,
-    /// When the capture was saved, in UTC, as `2026-01-02T03:04:05.678Z`.
-    pub created: String,
+    /// When the capture was saved, in UTC, as `2026-01-02T03:04:05.678Z`; `None` when it is damaged.
+    pub created: Option<String>,
 }
 
 /// Captures in a directory. Any number of processes and threads may use one directory at once.
@@ -103,7 +108,7 @@ impl Store {
         let manifest = Manifest::new(capture, now()).to_bytes()?;
         let _lock = self.lock(Sharing::Exclusive)?;
         self.empty_trash()?;
-        let directory = self.directory(tag);
+        let directory = self.root.join(tag.directory_name());
         disk::create_directories(&directory)?;
         disk::sync_directory(&self.root)?;
         // A pointer that cannot be read is replaced like any other.
@@ -136,38 +141,43 @@ impl Store {
         self.load_generation(&self.pointer(tag)?)
     }
 
-    /// Every tag, oldest capture first.
+    /// Every tag, oldest capture first; before them, what is damaged.
     ///
     /// # Errors
-    /// When the store cannot be read or a tag is damaged.
+    /// When the store cannot be read. A tag that cannot is [`TagState::Damaged`].
     pub fn tags(&self) -> Result<Vec<TagSummary>, BundleError> {
         let _lock = self.lock(Sharing::Shared)?;
         let mut tags = Vec::new();
         for name in names_in(&self.root)? {
-            if !name.starts_with(TAG_PREFIX) {
-                continue;
-            }
-            let path = self.root.join(&name).join(POINTER);
-            let pointer = match read_pointer(&path) {
-                // The first save under this tag did not come to its end.
-                Ok(None) => continue,
-                Ok(Some(pointer)) => pointer,
-                Err(error) => return Err(error),
-            };
-            if pointer.tag.directory_name() != name {
-                return Err(BundleError::damaged(path, "it names another tag"));
-            }
-            let manifest = self.manifest(&pointer)?;
-            tags.push(TagSummary {
-                images: manifest.image_count(),
-                verdict: manifest.record.verdict,
-                state: state(self.read_job(&pointer)?.as_ref()),
-                created: manifest.created,
-                tag: pointer.tag,
-            });
+            tags.extend(self.summary(&name).unwrap_or_else(|_| {
+                let state = TagState::Damaged;
+                let tag = Tag::of_directory(&name)?;
+                Some(TagSummary { tag, images: 0, verdict: None, state, created: None })
+            }));
         }
         tags.sort_by(|a, b| (&a.created, &a.tag).cmp(&(&b.created, &b.tag)));
         Ok(tags)
+    }
+
+    /// The tag in the directory `name`; `None` when there is none.
+    fn summary(&self, name: &str) -> Result<Option<TagSummary>, BundleError> {
+        let path = self.root.join(name).join(POINTER);
+        // Without a pointer, the first save under this tag did not come to its end.
+        if !name.starts_with(TAG_PREFIX) {
+            return Ok(None);
+        }
+        let Some(pointer) = read_pointer(&path)? else { return Ok(None) };
+        if pointer.tag.directory_name() != name {
+            return Err(BundleError::damaged(path, "it names another tag"));
+        }
+        let manifest = self.manifest(&pointer)?;
+        Ok(Some(TagSummary {
+            images: manifest.image_count(),
+            verdict: Some(manifest.record.verdict),
+            state: state(self.read_job(&pointer)?.as_ref()),
+            created: Some(manifest.created),
+            tag: pointer.tag,
+        }))
     }
 
     /// The tags whose captures have no job yet, oldest first.
@@ -209,12 +219,8 @@ impl Store {
         for summary in self.tags()?.iter().filter(|tag| tag.state == TagState::Submitted) {
             let _lock = self.lock(Sharing::Exclusive)?;
             // It may have been captured again or cleared since the list was made.
-            let job = match self.pointer(&summary.tag) {
-                Ok(pointer) => self.read_job(&pointer)?,
-                Err(BundleError::NoSuchTag { .. }) => None,
-                Err(error) => return Err(error),
-            };
-            if state(job.as_ref()) == TagState::Submitted {
+            let job = self.pointer(&summary.tag).and_then(|pointer| self.read_job(&pointer));
+            if job.is_ok_and(|job| state(job.as_ref()) == TagState::Submitted) {
                 self.clear_locked(&summary.tag)?;
                 cleared += 1;
             }
@@ -272,6 +278,15 @@ impl Store {
         disk::replace(&self.generation(pointer).join(JOB), &bytes)
     }
 
+    /// Removes the job from the capture that `pointer` names, and from no other.
+    pub(crate) fn forget_submission_job(&self, pointer: &Pointer) -> Result<(), BundleError> {
+        let _lock = self.lock(Sharing::Exclusive)?;
+        self.check_current(pointer)?;
+        let directory = self.generation(pointer);
+        disk::remove_tree(&directory.join(JOB))?;
+        disk::sync_directory(&directory)
+    }
+
     fn check_current(&self, pointer: &Pointer) -> Result<(), BundleError> {
         if self.current_generation(&pointer.tag)?.as_ref() == Some(&pointer.generation) {
             return Ok(());
@@ -292,8 +307,14 @@ impl Store {
         disk::lock(&self.root.join(LOCK), sharing)
     }
 
+    /// The directory of `tag`. A damaged one may be listed by its directory's name.
     fn directory(&self, tag: &Tag) -> PathBuf {
-        self.root.join(tag.directory_name())
+        let own = self.root.join(tag.directory_name());
+        let listed = self.root.join(tag.as_str());
+        let is_damaged = Tag::of_directory(tag.as_str()).as_ref() == Some(tag)
+            && !own.exists()
+            && read_pointer(&listed.join(POINTER)).is_err();
+        if is_damaged { listed } else { own }
     }
 
     fn generation(&self, pointer: &Pointer) -> PathBuf {
@@ -425,10 +446,6 @@ fn state(job: Option<&JobState>) -> TagState {
         Some(JobStage::Prepared | JobStage::Uploaded) => TagState::Submitting,
         Some(JobStage::Final) => TagState::Submitted,
     }
-}
-
-fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 #[cfg(test)]

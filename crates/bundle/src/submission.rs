@@ -57,6 +57,14 @@ impl Submission {
     pub fn set_job(&self, job: &JobState) -> Result<(), BundleError> {
         self.store.set_submission_job(&self.pointer, job)
     }
+
+    /// Forgets the job, as if none had been begun.
+    ///
+    /// # Errors
+    /// When the capture was replaced or cleared, or the record cannot be removed.
+    pub fn forget_job(&self) -> Result<(), BundleError> {
+        self.store.forget_submission_job(&self.pointer)
+    }
 }
 
 impl std::fmt::Debug for Submission {

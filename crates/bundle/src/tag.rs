@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::BundleError;
+use crate::text::hex;
 
 /// What the names of tags' directories begin with.
 pub(crate) const TAG_PREFIX: &str = "tag-";
@@ -69,6 +70,16 @@ impl Tag {
             .collect();
         format!("{TAG_PREFIX}{readable}-{}", &hex(&Sha256::digest(self.0.as_bytes()))[..32])
     }
+
+    /// The tag whose directory is called `name` and has lost its pointer: the tag itself if the
+    /// readable part shows all of it, and otherwise `name`. `None` when no tag has such a directory.
+    pub(crate) fn of_directory(name: &str) -> Option<Self> {
+        let (readable, _hash) = name.strip_prefix(TAG_PREFIX)?.rsplit_once('-')?;
+        let shown = Self::new(readable).ok().filter(|tag| tag.directory_name() == name);
+        // Nothing that leads out of the store.
+        let plain = |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        shown.or_else(|| Self::new(name).ok().filter(|_| name.bytes().all(plain)))
+    }
 }
 
 /// Whether nothing is seen of `c`: control, format and line-breaking characters.
@@ -81,16 +92,6 @@ fn unseen(c: char) -> bool {
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}')
-}
-
-/// `bytes` in lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl std::fmt::Display for Tag {
@@ -156,6 +157,21 @@ mod tests {
         let tag: Tag = serde_json::from_str("\"../x\"").unwrap();
         assert_eq!(serde_json::to_string(&tag).unwrap(), "\"../x\"");
         assert!(serde_json::from_str::<Tag>("\"a\\u0000\"").is_err());
+    }
+
+    #[test]
+    fn a_directory_tells_its_tag_or_at_least_itself() {
+        for name in ["visit-7", "a", "tag-x", "capture-20260102-030405-9f86d081884c"] {
+            let tag = Tag::new(name).unwrap();
+            assert_eq!(Tag::of_directory(&tag.directory_name()), Some(tag));
+        }
+        for name in ["Visit", "a/b", "ü", &"x".repeat(41)] {
+            let directory = Tag::new(name).unwrap().directory_name();
+            assert_eq!(Tag::of_directory(&directory).unwrap().as_str(), directory);
+        }
+        for name in ["gen-0", "tag-", "tag-x", "tag-../x-0", "tag-/-0", "tag-É-0", "tag-A-0"] {
+            assert_eq!(Tag::of_directory(name), None, "{name}");
+        }
     }
 
     proptest! {

@@ -144,21 +144,90 @@ fn a_changed_byte_anywhere_is_found_and_its_file_named() {
     assert_eq!(store.load(&tag("a")).unwrap(), capture(1));
 }
 
+/// The file of that name under `tag`.
+fn file_of(store: &Store, tag: &Tag, name: &str) -> std::path::PathBuf {
+    let images = store.image_files(tag).unwrap();
+    let generation = images[0].parent().unwrap();
+    let place = if name == "current.json" { generation.parent().unwrap() } else { generation };
+    place.join(name)
+}
+
 #[test]
-fn a_damaged_capture_can_be_replaced_and_cleared() {
-    let (_directory, store) = store();
-    for end in ["current.json", "manifest.json"] {
-        store.save(&tag("a"), &capture(1)).unwrap();
-        let path = files(store.path()).into_iter().find(|path| path.ends_with(end)).unwrap();
+fn a_damaged_capture_is_listed_as_such_and_stops_no_other() {
+    for end in ["current.json", "manifest.json", "job.json"] {
+        let (_directory, store) = store();
+        for name in ["sent", "damaged", "idle"] {
+            store.save(&tag(name), &capture(1)).unwrap();
+        }
+        for name in ["sent", "damaged"] {
+            let submission = store.submission(&tag(name)).unwrap();
+            submission.set_job(&job(JobStage::Final)).unwrap();
+        }
+        let path = file_of(&store, &tag("damaged"), end);
+        let names_it = |error: BundleError| match error {
+            BundleError::Damaged { path: named, .. } => assert_eq!(named, path),
+            other => panic!("{end}: {other}"),
+        };
         fs::write(&path, b"{").unwrap();
-        assert!(matches!(store.tags(), Err(BundleError::Damaged { .. })));
-        store.save(&tag("a"), &capture(2)).unwrap();
-        assert_eq!(store.load(&tag("a")).unwrap(), capture(2));
-        let path = files(store.path()).into_iter().find(|path| path.ends_with(end)).unwrap();
-        fs::write(&path, b"{").unwrap();
-        store.clear(&tag("a")).unwrap();
-        assert!(store.tags().unwrap().is_empty());
+
+        let tags = store.tags().unwrap();
+        assert_eq!(tags.len(), 3);
+        assert_eq!((tags[0].tag.as_str(), tags[0].state), ("damaged", TagState::Damaged));
+        assert_eq!((tags[0].images, tags[0].verdict, &tags[0].created), (0, None, &None));
+        assert_eq!(store.idle_tags().unwrap(), [tag("idle")]);
+        assert_eq!(store.clear_submitted().unwrap(), 1);
+        if end != "job.json" {
+            names_it(store.load(&tag("damaged")).unwrap_err());
+        }
+        let submitted = store.submission(&tag("damaged")).and_then(|submission| {
+            submission.job()?;
+            submission.capture()
+        });
+        names_it(submitted.unwrap_err());
+
+        store.save(&tag("damaged"), &capture(2)).unwrap();
+        assert_eq!(store.load(&tag("damaged")).unwrap(), capture(2));
+        assert_eq!(store.idle_tags().unwrap().len(), 2);
+        store.submission(&tag("damaged")).unwrap().set_job(&job(JobStage::Final)).unwrap();
+        fs::write(file_of(&store, &tag("damaged"), end), b"{").unwrap();
+        store.clear(&tag("damaged")).unwrap();
+        assert_eq!(store.tags().unwrap().len(), 1);
     }
+}
+
+#[test]
+fn a_capture_that_lost_its_name_is_cleared_by_the_name_that_is_listed() {
+    let (_directory, store) = store();
+    store.save(&tag("Visit 7"), &capture(1)).unwrap();
+    let directory = file_of(&store, &tag("Visit 7"), "current.json").parent().unwrap().to_owned();
+    let own_name = directory.file_name().unwrap().to_str().unwrap();
+    // As long as it is whole, its directory's name is just another tag.
+    assert!(matches!(store.clear(&tag(own_name)), Err(BundleError::NoSuchTag { .. })));
+
+    let path = directory.join("current.json");
+    fs::write(&path, b"").unwrap();
+    let listed = store.tags().unwrap().remove(0).tag;
+    assert_eq!(listed.as_str(), own_name);
+    for known_as in [&listed, &tag("Visit 7")] {
+        let error = store.load(known_as).unwrap_err();
+        assert!(matches!(&error, BundleError::Damaged { path: named, .. } if *named == path));
+    }
+    store.clear(&listed).unwrap();
+    assert!(store.tags().unwrap().is_empty());
+}
+
+#[test]
+fn a_job_can_be_forgotten() {
+    let (_directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    let submission = store.submission(&tag("a")).unwrap();
+    submission.forget_job().unwrap();
+    submission.set_job(&job(JobStage::Prepared)).unwrap();
+    submission.forget_job().unwrap();
+    assert_eq!(submission.job().unwrap(), None);
+    assert_eq!(store.idle_tags().unwrap(), [tag("a")]);
+    store.save(&tag("a"), &capture(2)).unwrap();
+    assert!(matches!(submission.forget_job(), Err(BundleError::Replaced { .. })));
 }
 
 #[test]

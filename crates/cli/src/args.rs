@@ -167,7 +167,7 @@ pub(crate) struct JobOptions {
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// Seconds to wait for the result
-    #[arg(long, default_value_t = 74)]
+    #[arg(long, default_value_t = 76)]
     pub(crate) timeout: u64,
     #[command(flatten)]
     pub(crate) store: StoreOption,

@@ -56,12 +56,19 @@ struct Running {
     lines: mpsc::Receiver<String>,
 }
 
+/// A capture of the fixture `subject`, with few images to be quick.
+fn capture(place: &Place, subject: &str) -> Command {
+    let policy = place.write("quick.toml", "[sequence]\nliveness_images = 3\n");
+    let subject = format!("fixtures/{subject}");
+    let capture = ["capture", "--json", "--subject", &subject, "--seed", "1", "--tag", "kiosk"];
+    let mut command = place.command(capture);
+    command.args(["--policy", &policy]);
+    command
+}
+
 impl Running {
     fn start(place: &Place, subject: &str) -> Self {
-        let subject = format!("fixtures/{subject}");
-        let arguments =
-            ["capture", "--json", "--subject", &subject, "--seed", "1", "--tag", "kiosk"];
-        let mut command = place.command(arguments);
+        let mut command = capture(place, subject);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = mpsc::channel();
@@ -87,7 +94,7 @@ fn a_killed_capture_leaves_the_old_one_or_the_new_one() {
     let place = Place::new();
     let mut moments = Moments::new();
     let zip_of = |subject: &str| {
-        place.capture(subject, "1", "kiosk").expect(0);
+        run(&mut capture(&place, subject)).expect(0);
         place.bundle("kiosk")
     };
     let zips = [("clips-f1", zip_of("clips-f1")), ("clips-m1", zip_of("clips-m1"))];
@@ -146,7 +153,7 @@ fn a_killed_capture_leaves_the_old_one_or_the_new_one() {
     assert!(killed >= KILLS as u32 / 2 && killed_while_saving > 0);
 
     // What the killed ones left behind is gone after the next save.
-    place.capture("clips-f1", "1", "kiosk").expect(0);
+    run(&mut capture(&place, "clips-f1")).expect(0);
     let folders = |path: &Path| {
         let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
         entries.filter(|path| path.is_dir()).collect::<Vec<_>>()

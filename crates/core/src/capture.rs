@@ -47,8 +47,8 @@ pub struct ShotRecord {
     pub smile: f32,
     /// The smaller eye's openness, 0 to 1.
     pub eye_openness: f32,
-    /// Cosine similarity to the best of the earlier pictures, of the same expression if there is
-    /// one, -1 to 1; 1 for the first.
+    /// Cosine similarity to the face looked at before it or to the best of the earlier pictures, -1
+    /// to 1; 1 for the first.
     pub similarity: Option<f32>,
     /// The passive check's score, 0 (attack) to 1 (live).
     pub pad_live: Option<f32>,
@@ -90,7 +90,11 @@ pub struct Evidence {
     pub pad_live_median: Option<f32>,
     /// Lowest passive check over all pictures.
     pub pad_live_min: Option<f32>,
-    /// Lowest similarity of any picture to the earlier ones.
+    /// Passive check of the selfie.
+    pub pad_live_selfie: Option<f32>,
+    /// Pictures that the passive check takes for an attack.
+    pub pad_attack_images: u32,
+    /// Lowest similarity of any face looked at to the one before it.
     pub similarity_min: Option<f32>,
     /// Times when the sequence started again.
     pub restarts: Vec<Restart>,

@@ -165,6 +165,8 @@ pub struct Observation {
     pub width: u32,
     /// Height of the upright picture, in pixels.
     pub height: u32,
+    /// Equal for equal pictures, see [`sample::fingerprint`](crate::sample::fingerprint).
+    pub fingerprint: u64,
     /// The faces, the tracked one first.
     pub faces: Vec<Face>,
     /// Faces seen in all: a second face is noticed by the detector before it has a mesh.

@@ -309,6 +309,11 @@ impl<'a> Frame<'a> {
         self.planes[index]
     }
 
+    /// Bytes of a row and number of rows of the first plane, without padding.
+    pub(crate) const fn first_plane_size(&self) -> (usize, usize) {
+        self.format.plane_size(0, self.stored_width as usize, self.stored_height as usize)
+    }
+
     pub(crate) const fn stored_size(&self) -> (u32, u32) {
         (self.stored_width, self.stored_height)
     }

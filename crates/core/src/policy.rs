@@ -196,6 +196,8 @@ section! {
         retry_below: f32 = 0.5;
         /// A median passive score below this makes the verdict "attack", 0 to 1. Own choice: the net alone must not decide a close case.
         attack_below: f32 = 0.1;
+        /// More pictures than this with a passive score below `attack_below`, or the selfie among them, make the verdict "retry". Own choice: one may be blurred.
+        max_attack_images: u32 = 1;
     }
 }
 
@@ -204,9 +206,11 @@ section! {
     /// the embedding that is shipped: photos of one person 0.71 to 0.94, of different persons at
     /// most 0.40; rendered heads look more alike to it, 0.41 to 0.84 between different ones.
     Identity {
-        /// Least similarity of a picture to the best of the capture's earlier pictures with the same expression. Own choice: rendered heads keep 0.90 and more, another head reaches at most 0.77.
-        same_expression_similarity: f32 = 0.8;
-        /// Least similarity to the best of the earlier pictures, when none has the same expression. Own choice: rendered heads keep 0.67 and more from relaxed to smiling.
+        /// From the first picture on, each face must be at least this similar to the one looked at before it or to a kept picture. Own choice: rendered heads keep 0.89 and more from frame to frame even when a smile begins, different ones reach at most 0.84.
+        link_similarity: f32 = 0.86;
+        /// Faces are compared at least so far apart, in milliseconds of frame time. A slow device that looks at fewer than six frames a second may take a sudden smile for another person. Own choice: every frame at 15 a second, every second one at 30.
+        link_every_ms: u64 = 60;
+        /// Least median similarity of the liveness images to the selfie, for a server that sees only the pictures. Own choice: rendered heads keep 0.67 and more from relaxed to smiling.
         other_expression_similarity: f32 = 0.55;
         /// Two photos taken anywhere show one person from here on. Own choice, between the 0.40 and the 0.71 above.
         match_similarity: f32 = 0.5;
@@ -282,7 +286,7 @@ impl Policy {
         share("quality.max_scene_brightness", self.quality.max_scene_brightness)?;
         share("presentation.retry_below", self.presentation.retry_below)?;
         share("presentation.attack_below", self.presentation.attack_below)?;
-        share("identity.same_expression_similarity", self.identity.same_expression_similarity)?;
+        share("identity.link_similarity", self.identity.link_similarity)?;
         share("identity.other_expression_similarity", self.identity.other_expression_similarity)?;
         share("identity.match_similarity", self.identity.match_similarity)?;
         share("identity.verify_similarity", self.identity.verify_similarity)?;

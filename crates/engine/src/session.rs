@@ -6,7 +6,7 @@ use liveface_core::{
 };
 use liveface_liveness::{Assessment, Sequence, Shot, Step};
 use liveface_quality::Gauge;
-use liveface_vision::Tracker;
+use liveface_vision::{Tracker, Vision};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -22,6 +22,8 @@ pub struct Session {
     images: Vec<CapturedImage>,
     frames: FrameCounts,
     now: Timestamp,
+    /// Events of a frame that failed half-way.
+    kept_back: Vec<Event>,
 }
 
 impl Session {
@@ -36,6 +38,7 @@ impl Session {
             images: Vec::new(),
             frames: FrameCounts::default(),
             now: Timestamp::ZERO,
+            kept_back: Vec::new(),
         })
     }
 
@@ -45,25 +48,51 @@ impl Session {
     /// When the frame's time does not go on, the session has ended or a model fails. No picture is
     /// taken from the frame then, and the session can go on with the next one.
     pub fn push(&mut self, frame: &Frame<'_>) -> Result<Vec<Event>, EngineError> {
+        self.sequence.check_time(frame.timestamp())?;
         let engine = self.engine.clone();
         let mut vision = engine.vision();
-        self.sequence.check_time(frame.timestamp())?;
         let observation = self.tracker.observe(&mut vision, frame)?;
         let quality = observation.faces.first().map(|face| self.gauge.measure(frame, face));
         self.now = frame.timestamp();
         self.frames.seen += 1;
         let step = self.sequence.observe(&observation, quality.as_ref())?;
-        let mut events = Vec::new();
+        let mut events = std::mem::take(&mut self.kept_back);
         self.note(&step, &mut events);
-        if let (Some(shot), Some(face)) = (step.shot, observation.faces.first()) {
-            let taken = assess(&mut vision, frame, face)
-                .and_then(|assessment| self.take(frame, shot, assessment, &mut events));
-            if taken.is_err() {
-                self.sequence.abandon_shot();
-            }
-            taken?;
+        let answered = match observation.faces.first() {
+            Some(face) => self.answer(&mut vision, frame, face, &step, &mut events),
+            None => Ok(()),
+        };
+        if let Err(error) = answered {
+            // What happened before the failure is told with the next frame.
+            self.sequence.abandon();
+            self.kept_back = events;
+            return Err(error);
         }
         Ok(events)
+    }
+
+    /// Tells the sequence what it asked about the frame.
+    fn answer(
+        &mut self,
+        vision: &mut Vision,
+        frame: &Frame<'_>,
+        face: &Face,
+        step: &Step,
+        events: &mut Vec<Event>,
+    ) -> Result<(), EngineError> {
+        if step.identify {
+            let step = self.sequence.identify(vision.embedding(frame, face)?)?;
+            self.note(&step, events);
+        }
+        let Some(shot) = step.shot else { return Ok(()) };
+        if self.tracker.count_faces(vision, frame)? != 1 {
+            // Someone came in since the detector last looked; the next frame says so.
+            self.sequence.abandon();
+            return Ok(());
+        }
+        let pad_live = vision.presentation(frame, face)?;
+        let embedding = vision.embedding(frame, face)?;
+        self.take(frame, shot, Assessment { pad_live, embedding }, events)
     }
 
     /// Says that the app skipped `count` frames because an earlier one was still being looked at.
@@ -74,7 +103,7 @@ impl Session {
     /// Ends the capture before its verdict: [`Reason::FramesEnded`] or [`Reason::Cancelled`].
     pub fn end(&mut self, reason: Reason) -> Vec<Event> {
         let step = self.sequence.end(reason);
-        let mut events = Vec::new();
+        let mut events = std::mem::take(&mut self.kept_back);
         self.note(&step, &mut events);
         events
     }
@@ -159,15 +188,4 @@ impl Session {
     fn milliseconds(&self) -> u64 {
         u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX)
     }
-}
-
-fn assess(
-    vision: &mut liveface_vision::Vision,
-    frame: &Frame<'_>,
-    face: &Face,
-) -> Result<Assessment, EngineError> {
-    Ok(Assessment {
-        pad_live: vision.presentation(frame, face)?,
-        embedding: vision.embedding(frame, face)?,
-    })
 }

@@ -199,3 +199,110 @@ fn a_policy_that_cannot_work_starts_nothing() {
     policy.timing.timeout_ms = 0;
     assert!(matches!(engine().session(policy, 1), Err(EngineError::Policy(_))));
 }
+
+/// Lets a person do what the guidance says for so many frames; gives all events.
+fn act(
+    session: &mut Session,
+    camera: &mut Subject,
+    frames: usize,
+    mut see: impl FnMut(usize, &Frame<'_>, &mut Session) -> Vec<Event>,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    for index in 0..frames {
+        if session.ended() {
+            break;
+        }
+        let frame = camera.next_frame().unwrap().expect("a subject never ends");
+        let news = see(index, &frame, session);
+        for event in &news {
+            if let Event::Guidance { guidance, .. } = event {
+                camera.show(*guidance);
+            }
+        }
+        events.extend(news);
+    }
+    events
+}
+
+#[test]
+fn nobody_takes_over_for_the_smile() {
+    let engine = engine();
+    let people = ["f1", "m1", "m2"];
+    for person in people {
+        for other in people.into_iter().filter(|other| *other != person) {
+            let clips = tempfile::tempdir().unwrap();
+            for (clip, from) in [("idle", person), ("smile", other)] {
+                let source = folder("fixtures").join(format!("clips-{from}/{clip}"));
+                std::fs::create_dir(clips.path().join(clip)).unwrap();
+                for file in std::fs::read_dir(source).unwrap().map(Result::unwrap) {
+                    let to = clips.path().join(clip).join(file.file_name());
+                    std::fs::copy(file.path(), to).unwrap();
+                }
+            }
+            let mut session = start(&engine);
+            let mut camera = Subject::open(clips.path(), 15.0).unwrap();
+            let events = act(&mut session, &mut camera, 90, |_, frame, s| push(s, frame));
+            let changed = Reason::PersonChanged;
+            let restarted = events
+                .iter()
+                .any(|event| matches!(event, Event::Restart { reason, .. } if *reason == changed));
+            assert!(restarted, "{other} smiled for {person}");
+            let smiles = events.iter().any(|event| matches!(event, Event::Shot { index: 4.., .. }));
+            assert!(!smiles, "{other} smiled for {person} twice");
+            assert_ne!(session.finish().record.verdict, Verdict::Live);
+        }
+    }
+}
+
+#[test]
+fn no_picture_shows_two_faces_however_short_the_second_is_there() {
+    let engine = engine();
+    let other = image::open(folder("fixtures/clips-f1/idle/000.jpg")).unwrap().to_rgb8();
+    let other = image::imageops::crop_imm(&other, 225, 110, 190, 250).to_image();
+    let mut session = start(&engine);
+    let mut camera = Subject::open(folder("fixtures/clips-m1"), 15.0).unwrap();
+    // The other face comes and goes between two looks of the detector.
+    let is_there = |index: usize| index % 8 != 0;
+    let mut pictures = Vec::new();
+    let events = act(&mut session, &mut camera, 120, |index, frame, session| {
+        let size = (frame.width(), frame.height());
+        let mut pixels = Vec::new();
+        let map = liveface_core::Affine::from_region(frame.bounds(), size.0, size.1);
+        liveface_core::sample::rgb8(
+            frame,
+            map,
+            size,
+            liveface_core::sample::Filter::Bilinear,
+            liveface_core::sample::Border::Replicate,
+            &mut pixels,
+        );
+        let mut picture = image::RgbImage::from_raw(size.0, size.1, pixels).unwrap();
+        if is_there(index) {
+            image::imageops::replace(&mut picture, &other, 440, 220);
+        }
+        let frame = Frame::rgb(size.0, size.1, picture.as_raw(), frame.timestamp()).unwrap();
+        let news = push(session, &frame);
+        let taken = news.iter().any(|event| matches!(event, Event::Shot { .. }));
+        pictures.extend(taken.then_some(index));
+        news
+    });
+    let warned = liveface::Guidance::OnlyOneFace;
+    assert!(
+        events.iter().any(|e| matches!(e, Event::Guidance { guidance, .. } if *guidance == warned))
+    );
+    assert!(pictures.iter().all(|index| !is_there(*index)), "{pictures:?}");
+}
+
+#[test]
+fn a_camera_that_stands_still_takes_nothing() {
+    let mut session = start(&engine());
+    let mut camera = Recording::open(folder("fixtures/clips-f1/idle"), 15.0).unwrap();
+    let frame = camera.next_frame().unwrap().unwrap();
+    for index in 0..40 {
+        let events = push(&mut session, &frame.at(Timestamp::from_millis(index * 67)));
+        assert!(!events.iter().any(|event| matches!(event, Event::Shot { .. })));
+    }
+    session.end(Reason::FramesEnded);
+    let record = session.finish().record;
+    assert_eq!(record.reasons, [Reason::FramesEnded, Reason::FrozenFrames]);
+}

@@ -1,7 +1,7 @@
 //! The `smart-selfie` sequence: hold still, liveness images with a smile, the selfie, a verdict.
 
 use liveface_core::{
-    Challenge, Embedding, Evidence, Face, Guidance, GuidanceRecord, Observation, Policy,
+    Challenge, Embedding, Evidence, Face, Guidance, GuidanceRecord, Observation, Point2, Policy,
     QualityRecord, Reason, Restart, ShotKind, ShotRecord, Timestamp, Verdict,
 };
 use thiserror::Error;
@@ -23,12 +23,18 @@ pub enum SequenceError {
         /// The refused frame's time.
         given_ms: u128,
     },
-    /// The last shot was never assessed.
-    #[error("the last shot has no assessment yet; call `assess` before the next observation")]
-    ShotNotAssessed,
-    /// An assessment without a shot.
-    #[error("there is no shot to assess; call `assess` once after each step that has a shot")]
-    NothingToAssess,
+    /// The last step's shot was never assessed, or its face never identified.
+    #[error(
+        "the last step asked for an answer; call `assess` after a shot and `identify` after \
+         `identify`, before the next observation"
+    )]
+    NotAnswered,
+    /// An answer that no step asked for.
+    #[error(
+        "no step asked for this; call `assess` once after each step that has a shot, `identify` \
+         once after each that has `identify`"
+    )]
+    NotAsked,
     /// The sequence has ended.
     #[error("the capture has ended; start a new one")]
     Ended,
@@ -52,6 +58,8 @@ pub struct Step {
     pub guidance: Option<Guidance>,
     /// This frame is a picture; it must be assessed next.
     pub shot: Option<Shot>,
+    /// This frame is no picture, but who it shows must be told next: see [`Sequence::identify`].
+    pub identify: bool,
     /// Everything taken so far is thrown away.
     pub restart: Option<Restart>,
     /// The capture has ended; see [`Sequence::outcome`].
@@ -91,12 +99,26 @@ enum State {
     Ended,
 }
 
-/// The one face of the observation before, for speed and frozen frames.
+/// The observation before, for motion and frozen pictures.
 struct Previous {
     timestamp: Timestamp,
-    face: Face,
-    /// Equal observations in a row, this one counted.
+    fingerprint: u64,
+    /// Equal pictures in a row, this one counted.
     equal: u32,
+    /// The one face: its track, its middle.
+    face: Option<(u32, Point2)>,
+}
+
+/// What the last step asked for.
+enum Pending {
+    Shot(ShotRecord),
+    Link { t_ms: u64 },
+}
+
+/// Who was seen last.
+struct Link {
+    t_ms: u64,
+    embedding: Embedding,
 }
 
 /// The sequence. See the crate's documentation for its states.
@@ -112,7 +134,11 @@ pub struct Sequence {
     shown: Option<GuidanceRecord>,
     history: Vec<GuidanceRecord>,
     shots: Vec<ShotRecord>,
-    pending: Option<ShotRecord>,
+    pending: Option<Pending>,
+    /// The last face that was identified, since the first picture.
+    link: Option<Link>,
+    /// Lowest similarity of a face to the one before it, since the first picture.
+    weakest_link: Option<f32>,
     /// The embedding of each kept picture.
     known: Vec<Embedding>,
     restarts: Vec<Restart>,
@@ -135,6 +161,8 @@ impl Sequence {
             history: Vec::new(),
             shots: Vec::new(),
             pending: None,
+            link: None,
+            weakest_link: None,
             known: Vec::new(),
             restarts: Vec::new(),
             outcome: None,
@@ -172,14 +200,15 @@ impl Sequence {
     /// so far is thrown away because the face is another person's; the selfie brings the verdict.
     ///
     /// # Errors
-    /// When there is no shot to assess.
+    /// When the last step had no shot.
     pub fn assess(&mut self, assessment: Assessment) -> Result<Step, SequenceError> {
-        let mut shot = self.pending.take().ok_or(SequenceError::NothingToAssess)?;
+        let Some(Pending::Shot(mut shot)) = self.pending.take_if(|p| matches!(p, Pending::Shot(_)))
+        else {
+            return Err(SequenceError::NotAsked);
+        };
         let mut step = Step::default();
-        // A face that cannot be compared cannot be shown to be the same person's.
-        let compared = assessment.embedding.and_then(|e| Some((self.compare(&e, &shot)?, e)));
-        let Some((similarity, embedding)) = compared else {
-            self.restart(Reason::PersonChanged, shot.t_ms, &mut step);
+        let Some((similarity, embedding)) = self.link(assessment.embedding, shot.t_ms, &mut step)
+        else {
             return Ok(step);
         };
         shot.similarity = Some(similarity);
@@ -188,14 +217,60 @@ impl Sequence {
         let complete = shot.kind == ShotKind::Selfie;
         self.shots.push(shot);
         if complete {
-            let (verdict, reasons) = verdict::judge(&verdict::evidence(&self.shots), &self.policy);
+            let (verdict, reasons) = verdict::judge(&self.evidence(), &self.policy);
             self.finish(verdict, reasons, &mut step);
         }
         Ok(step)
     }
 
-    /// Drops the last shot without an assessment: the models or the encoder failed on it.
-    pub fn abandon_shot(&mut self) {
+    /// Takes in who the last frame shows: `None` when the face could not be aligned, which counts as
+    /// another person. Another person's face throws away everything taken so far.
+    ///
+    /// # Errors
+    /// When the last step did not ask.
+    pub fn identify(&mut self, embedding: Option<Embedding>) -> Result<Step, SequenceError> {
+        let Some(Pending::Link { t_ms }) =
+            self.pending.take_if(|p| matches!(p, Pending::Link { .. }))
+        else {
+            return Err(SequenceError::NotAsked);
+        };
+        let mut step = Step::default();
+        self.link(embedding, t_ms, &mut step);
+        Ok(step)
+    }
+
+    /// Ties a face to the person of this capture: it must look like the face before it or like a
+    /// kept picture. A smile moves an embedding as far as the nearest stranger's, but from frame to
+    /// frame a person changes less than that; so the chain holds through a smile, and nobody can
+    /// take over in one. Restarts, and gives `None`, when it breaks.
+    fn link(
+        &mut self,
+        embedding: Option<Embedding>,
+        t_ms: u64,
+        step: &mut Step,
+    ) -> Option<(f32, Embedding)> {
+        let linked = embedding.and_then(|embedding| {
+            let last = self.link.iter().map(|link| &link.embedding);
+            let similarity = last
+                .chain(&self.known)
+                .map(|known| known.similarity(&embedding))
+                .max_by(f32::total_cmp)
+                .unwrap_or(1.0);
+            (similarity >= self.policy.identity.link_similarity).then_some((similarity, embedding))
+        });
+        let Some((similarity, embedding)) = linked else {
+            self.restart(Reason::PersonChanged, t_ms, step);
+            return None;
+        };
+        self.weakest_link =
+            Some(self.weakest_link.map_or(similarity, |weakest| weakest.min(similarity)));
+        self.link = Some(Link { t_ms, embedding: embedding.clone() });
+        Some((similarity, embedding))
+    }
+
+    /// Goes on without an answer to the last step: the models or the encoder failed on it, or the
+    /// frame turned out not to be fit. Its shot is dropped.
+    pub fn abandon(&mut self) {
         self.pending = None;
     }
 
@@ -241,7 +316,7 @@ impl Sequence {
             return Err(SequenceError::Ended);
         }
         if self.pending.is_some() {
-            return Err(SequenceError::ShotNotAssessed);
+            return Err(SequenceError::NotAnswered);
         }
         match self.last_time {
             Some(last) if timestamp <= last => Err(SequenceError::TimeNotIncreasing {
@@ -252,46 +327,32 @@ impl Sequence {
         }
     }
 
-    /// Similarity of a picture to the best of the kept ones, of the same expression if there is any;
-    /// `None` when that is too little for one person. A smile changes an embedding more than some
-    /// strangers differ, so expressions are compared with their like where that is possible.
-    fn compare(&self, embedding: &Embedding, shot: &ShotRecord) -> Option<f32> {
-        let limits = &self.policy.identity;
-        let best = |alike: bool| {
-            let kept = self.shots.iter().zip(&self.known);
-            kept.filter(|(kept, _)| !alike || kept.challenge == shot.challenge)
-                .map(|(_, known)| known.similarity(embedding))
-                .max_by(f32::total_cmp)
-        };
-        let (similarity, least) = match (best(true), best(false)) {
-            (Some(similarity), _) => (similarity, limits.same_expression_similarity),
-            (None, Some(similarity)) => (similarity, limits.other_expression_similarity),
-            (None, None) => return Some(1.0),
-        };
-        (similarity >= least).then_some(similarity)
-    }
-
     /// Compares with the frame before: gives the speed in face widths a second, and notes whether
     /// the camera's picture stands still. A face that was not followed from the frame before must
     /// hold anew.
     fn follow(&mut self, observation: &Observation) -> f32 {
+        let face = gates::only_face(observation).ok();
         let before = self.previous.take();
-        self.frozen = false;
-        let Ok(face) = gates::only_face(observation) else { return 0.0 };
-        let same = before.as_ref().filter(|before| before.face.landmarks == face.landmarks);
+        let same = before.as_ref().filter(|before| before.fingerprint == observation.fingerprint);
         let equal = same.map_or(1, |before| before.equal.saturating_add(1));
         self.frozen = equal >= self.policy.sequence.frozen_frames;
         let mut speed = 0.0;
-        match before {
-            Some(before) if before.face.track == face.track => {
-                let seconds = (observation.timestamp - before.timestamp).as_secs_f32();
-                let moved = before.face.bounds.centre().distance(face.bounds.centre());
-                speed = moved / face.bounds.width.max(1.0) / seconds.max(1e-3);
+        if let Some(face) = face {
+            match before.and_then(|before| Some((before.timestamp, before.face?))) {
+                Some((timestamp, (track, centre))) if track == face.track => {
+                    let seconds = (observation.timestamp - timestamp).as_secs_f32();
+                    let moved = centre.distance(face.bounds.centre());
+                    speed = moved / face.bounds.width.max(1.0) / seconds.max(1e-3);
+                }
+                _ => self.state = State::Positioning,
             }
-            _ => self.state = State::Positioning,
         }
-        let timestamp = observation.timestamp;
-        self.previous = Some(Previous { timestamp, face: face.clone(), equal });
+        self.previous = Some(Previous {
+            timestamp: observation.timestamp,
+            fingerprint: observation.fingerprint,
+            equal,
+            face: face.map(|face| (face.track, face.bounds.centre())),
+        });
         speed
     }
 
@@ -330,6 +391,7 @@ impl Sequence {
             Ok(_) => return self.fail(Guidance::HoldStill),
             Err(guidance) => return self.fail(guidance),
         };
+        self.ask_who(now, step);
         let (kind, index) = self.next_picture();
         let sequence = &self.policy.sequence;
         let smile = face.expression.smile;
@@ -367,8 +429,18 @@ impl Sequence {
         }
         let challenge = asks_smile.then_some(Challenge::Smile);
         step.shot = Some(Shot { kind, index, challenge });
-        self.pending = Some(record(face, quality, kind, index, challenge, now));
+        step.identify = false;
+        self.pending = Some(Pending::Shot(record(face, quality, kind, index, challenge, now)));
         ready
+    }
+
+    /// Asks who this frame shows, from the first picture on and as often as the policy says.
+    fn ask_who(&mut self, now: u64, step: &mut Step) {
+        let due = |link: &Link| now - link.t_ms >= self.policy.identity.link_every_ms;
+        if self.link.as_ref().is_some_and(due) {
+            step.identify = true;
+            self.pending = Some(Pending::Link { t_ms: now });
+        }
     }
 
     /// A gate failed: while holding, and as long as there is no picture, it must be held anew.
@@ -410,6 +482,8 @@ impl Sequence {
         self.restarts.push(restart);
         self.shots.clear();
         self.pending = None;
+        self.link = None;
+        self.weakest_link = None;
         self.known.clear();
         self.state = State::Positioning;
         step.restart = Some(restart);
@@ -427,9 +501,16 @@ impl Sequence {
         std::iter::once(first).chain(standing).collect()
     }
 
+    fn evidence(&self) -> Evidence {
+        Evidence {
+            similarity_min: self.weakest_link,
+            restarts: self.restarts.clone(),
+            ..verdict::passive(&self.shots, &self.policy)
+        }
+    }
+
     fn finish(&mut self, verdict: Verdict, reasons: Vec<Reason>, step: &mut Step) {
-        let mut evidence = verdict::evidence(&self.shots);
-        evidence.restarts.clone_from(&self.restarts);
+        let evidence = self.evidence();
         self.state = State::Ended;
         self.pending = None;
         self.outcome = Some(Outcome { verdict, reasons, evidence });

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use common::{Person, Scene, Who, good_quality, observation, quality};
 use liveface_core::{
-    Challenge, Component, EyeOpenness, Face, Guidance, Landmarks, Measure, Policy, QualityRecord,
-    Reason, Rect, ShotKind, Verdict,
+    Challenge, Component, Embedding, EyeOpenness, Face, Guidance, Landmarks, Measure, Policy,
+    QualityRecord, Reason, Rect, ShotKind, Verdict,
 };
-use liveface_liveness::{Assessment, Sequence, SequenceError, Step};
+use liveface_liveness::{Assessment, Outcome, Sequence, SequenceError, Step};
 
 /// What a new capture says to its very first frame.
 fn first_guidance(change: impl FnOnce(&mut Scene)) -> Guidance {
@@ -254,28 +254,45 @@ const SPOILERS: [Spoiler; 15] = [
     ("sharpness", |_, quality, value| put(quality, Component::Sharpness, value)),
 ];
 
-/// Whether a picture is taken within 50 frames that are spoilt, after some that are not.
-fn is_taken(shots_before: usize, spoil: impl Fn(&mut Face, &mut QualityRecord)) -> bool {
+/// Whether the face was asked about or became a picture within 50 frames that are spoilt, after
+/// some that are not.
+#[derive(Debug, PartialEq)]
+struct Passed {
+    asked: bool,
+    taken: bool,
+}
+
+const NEVER: Passed = Passed { asked: false, taken: false };
+
+fn passed(shots_before: usize, spoil: impl Fn(&mut Face, &mut QualityRecord)) -> Passed {
     let mut scene = Scene::new();
     scene.run_to_shots(shots_before);
-    (0..50).any(|_| {
+    let mut asked = false;
+    let taken = (0..50).any(|_| {
         let (mut seen, mut quality) = (scene.observation(), good_quality());
         // The fourth picture asks for a smile.
         seen.faces[0].expression.smile = if shots_before < 3 { 0.1 } else { 0.95 };
         spoil(&mut seen.faces[0], &mut quality);
         scene.now_ms += scene.frame_ms;
-        scene.sequence.observe(&seen, Some(&quality)).unwrap().shot.is_some()
-    })
+        let step = scene.sequence.observe(&seen, Some(&quality)).unwrap();
+        if step.identify {
+            asked = true;
+            scene.sequence.identify(Some(Who::Ann.embedding(0.1))).unwrap();
+        }
+        step.shot.is_some()
+    });
+    Passed { asked, taken }
 }
 
 #[test]
 fn no_gate_lets_a_number_pass_that_is_none() {
     for shots_before in [0, 3] {
-        assert!(is_taken(shots_before, |_, _| ()), "unspoilt frames are taken");
+        let unspoilt = passed(shots_before, |_, _| ());
+        assert_eq!(unspoilt, Passed { asked: shots_before > 0, taken: true });
         for (name, spoil) in SPOILERS {
             for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let taken = is_taken(shots_before, |face, quality| spoil(face, quality, value));
-                assert!(!taken, "{name} {value} after {shots_before} pictures");
+                let spoilt = passed(shots_before, |face, quality| spoil(face, quality, value));
+                assert_eq!(spoilt, NEVER, "{name} {value} after {shots_before} pictures");
             }
         }
     }
@@ -287,7 +304,8 @@ fn a_box_that_is_inside_out_is_no_face() {
         let (bounds, right, bottom) = (face.bounds, face.bounds.right(), face.bounds.bottom());
         face.bounds = Rect::new(right, bottom, -bounds.width, -bounds.height);
     };
-    assert!(!is_taken(0, turned));
+    assert_eq!(passed(0, turned), NEVER);
+    assert_eq!(passed(1, turned), NEVER);
 }
 
 #[test]
@@ -315,7 +333,9 @@ fn a_person_who_follows_the_guidance_is_captured_live() {
     assert_eq!((outcome.verdict, outcome.reasons), (Verdict::Live, Vec::new()));
     assert_eq!(outcome.evidence.pad_live_median, Some(0.98));
     assert_eq!(outcome.evidence.pad_live_min, Some(0.98));
-    assert!(outcome.evidence.similarity_min.unwrap() > 0.7);
+    assert_eq!(outcome.evidence.pad_live_selfie, Some(0.98));
+    assert_eq!(outcome.evidence.pad_attack_images, 0);
+    assert!(outcome.evidence.similarity_min.unwrap() >= 0.86);
     assert!(outcome.evidence.restarts.is_empty());
 
     let kinds: Vec<_> = scene.shots().iter().map(|s| (s.kind, s.index, s.challenge)).collect();
@@ -440,13 +460,13 @@ fn motion_about_any_axis_counts() {
 fn the_smile_must_come() {
     let mut scene = Scene::new();
     scene.run_to_shots(3);
-    scene.obeys = false;
-    scene.person.smile = 0.79;
+    (scene.obeys, scene.smiles_to) = (false, Some(0.79));
     scene.run_ms(10_000);
     assert_eq!(scene.shots().len(), 3);
     assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::Smile);
-    scene.person.smile = 0.8;
+    scene.smiles_to = Some(0.8);
     scene.run_to_shots(7);
+    assert!(scene.restarts.is_empty());
 }
 
 #[test]
@@ -456,9 +476,9 @@ fn a_smile_counts_only_after_it_was_asked_for() {
     policy.timing.guidance_debounce_ms = 3_000;
     let mut scene = Scene::with_policy(policy);
     scene.run_to_shots(3);
-    scene.obeys = false;
-    scene.person.smile = 1.0;
+    (scene.obeys, scene.smiles_to) = (false, Some(1.0));
     scene.run_to_shots(4);
+    assert!(scene.restarts.is_empty());
     let asked = scene.sequence.guidance().iter().find(|g| g.guidance == Guidance::Smile).unwrap();
     assert!(scene.shots()[3].t_ms > asked.t_ms, "{:?}", scene.sequence.guidance());
     assert!(scene.shots()[3].t_ms - scene.shots()[2].t_ms > 350);
@@ -468,13 +488,13 @@ fn a_smile_counts_only_after_it_was_asked_for() {
 fn the_selfie_is_relaxed() {
     let mut scene = Scene::new();
     scene.run_to_shots(7);
-    scene.obeys = false;
-    scene.person.smile = 0.9;
+    (scene.obeys, scene.smiles_to) = (false, Some(0.9));
     scene.run_ms(5_000);
     assert_eq!(scene.shots().len(), 7);
     assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::RelaxFace);
-    scene.person.smile = 0.2;
+    scene.smiles_to = Some(0.2);
     assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+    assert!(scene.restarts.is_empty());
 }
 
 #[test]
@@ -619,78 +639,326 @@ fn a_new_track_keeps_the_pictures_and_holds_anew() {
     assert!(scene.shots()[2].t_ms >= new_ms + 400);
 }
 
+// Who it is.
+
+/// Lets someone take the person's place; gives how long that stays unnoticed, in milliseconds.
+fn take_over(scene: &mut Scene, who: Who) -> u64 {
+    scene.person.who = who;
+    let swapped_ms = scene.now_ms;
+    let restart = scene.run_to_restart();
+    assert_eq!(restart.reason, Reason::PersonChanged);
+    assert!(scene.shots().is_empty());
+    restart.t_ms - swapped_ms
+}
+
 #[test]
 fn another_person_restarts_at_any_picture() {
     for kept in 1..8 {
         let mut scene = Scene::new();
         scene.run_to_shots(kept);
-        scene.person.who = Who::Bob;
-        while scene.restarts.is_empty() {
-            scene.frame();
-        }
-        assert_eq!(scene.restart_reasons(), [Reason::PersonChanged], "after {kept} pictures");
-        assert!(scene.shots().is_empty());
-        assert_eq!(scene.taken.len(), kept + 1);
+        assert!(take_over(&mut scene, Who::Bob) < 60, "after {kept} pictures");
+        assert_eq!(scene.taken.len(), kept);
         // From here on the capture is the other person's alone.
         assert_eq!(scene.run_to_end().verdict, Verdict::Live);
         assert_eq!(scene.restarts.len(), 1);
+        assert_eq!(scene.taken.len(), kept + 8);
         assert!(scene.taken[kept..].iter().all(|taken| taken.who == Who::Bob));
     }
 }
 
 #[test]
-fn a_look_alike_is_found_out_by_the_same_expression() {
-    // Among relaxed faces, and among smiles.
-    for kept in [1, 4] {
+fn a_look_alike_who_takes_over_at_any_frame_is_found_out_at_once() {
+    let mut faces = [0; 3];
+    for frames in 0.. {
         let mut scene = Scene::new();
-        scene.run_to_shots(kept);
-        scene.person.who = Who::Twin;
-        while scene.restarts.is_empty() {
+        scene.run_to_shots(1);
+        (0..frames).for_each(|_| drop(scene.frame()));
+        if scene.ended() {
+            break;
+        }
+        faces[match scene.person.smile {
+            ..0.11 => 0,
+            ..0.94 => 1,
+            _ => 2,
+        }] += 1;
+        let taken = scene.taken.len();
+        assert!(take_over(&mut scene, Who::Twin) < 60, "after {frames} frames");
+        assert_eq!(scene.taken.len(), taken, "none of the look-alike's pictures was taken before");
+    }
+    // Relaxed, while a smile comes or goes, smiling.
+    assert!(faces.iter().all(|count| *count >= 5), "{faces:?}");
+}
+
+#[test]
+fn a_look_alike_who_smiles_for_somebody_is_found_out_however_soon_that_person_is_back() {
+    for frames in 1..30 {
+        let mut scene = Scene::new();
+        scene.run_to_shots(3);
+        while scene.person.smile < 0.3 {
             scene.frame();
         }
-        assert_eq!(scene.taken.len(), kept + 1);
-        assert_eq!(scene.restart_reasons(), [Reason::PersonChanged]);
+        scene.person.who = Who::Twin;
+        (0..frames).for_each(|_| drop(scene.frame()));
+        scene.person.who = Who::Ann;
+        assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+        // A single frame may pass unseen, but not become a picture.
+        if frames > 1 {
+            assert_eq!(scene.restart_reasons()[0], Reason::PersonChanged, "{frames} frames");
+        }
+        let kept = &scene.taken[scene.taken.len() - 8..];
+        assert!(kept.iter().all(|taken| taken.who == Who::Ann), "{frames} frames: {kept:?}");
     }
 }
 
 #[test]
-fn a_swap_at_the_first_smile_is_found_out_and_no_swap_back_saves_it() {
+fn a_first_person_who_returns_for_the_selfie_is_found_out() {
     let mut scene = Scene::new();
     scene.run_to_shots(3);
-    scene.person.who = Who::Bob;
-    while scene.restarts.is_empty() {
+    while scene.person.smile < 0.3 {
         scene.frame();
     }
-    assert_eq!(scene.taken.len(), 4);
-    // The first person comes back: their old pictures are gone, they begin from the first.
-    scene.person.who = Who::Ann;
-    let begins = scene.taken.len();
+    take_over(&mut scene, Who::Twin);
+    scene.run_to_shots(7);
+    let taken = scene.taken.len();
+    assert!(take_over(&mut scene, Who::Ann) < 60);
+    assert_eq!(scene.taken.len(), taken);
+    // Their pictures from before are gone; they begin from the first.
     assert_eq!(scene.run_to_end().verdict, Verdict::Live);
-    assert_eq!(scene.taken.len() - begins, 8);
+    assert_eq!(scene.restart_reasons(), [Reason::PersonChanged; 2]);
+    assert_eq!(scene.taken.len(), taken + 8);
+}
+
+/// Something that keeps the face from being looked at, and its end.
+type Interruption = (&'static str, fn(&mut Scene), fn(&mut Scene));
+
+const INTERRUPTIONS: [Interruption; 6] = [
+    ("nobody", |s| s.present = false, |s| (s.present, s.person.track) = (true, 2)),
+    ("a bystander", |s| s.bystanders = 1, |s| s.bystanders = 0),
+    ("a new track", |s| s.person.track = 2, |_| ()),
+    ("closed eyes", |s| s.person.eyes.image_left = 0.0, |s| s.person.eyes.image_left = 0.8),
+    ("a turned head", |s| s.person.pose.yaw_degrees = 40.0, |s| s.person.pose.yaw_degrees = 0.0),
+    ("blur", |s| s.quality = with(Component::Sharpness, 1.0), |s| s.quality = good_quality()),
+];
+
+#[test]
+fn an_interruption_does_not_make_somebody_another_person() {
+    for (name, begins, is_over) in INTERRUPTIONS {
+        for kept in 1..8 {
+            for ms in [50, 1_000] {
+                let mut scene = Scene::new();
+                scene.run_to_shots(kept);
+                begins(&mut scene);
+                scene.run_ms(ms);
+                is_over(&mut scene);
+                let outcome = scene.run_to_end();
+                assert_eq!(outcome.verdict, Verdict::Live);
+                assert!(outcome.evidence.similarity_min.unwrap() >= 0.86);
+                assert!(scene.restarts.is_empty(), "{name} for {ms} ms after {kept} pictures");
+            }
+        }
+    }
 }
 
 #[test]
-fn a_swap_back_for_the_selfie_is_found_out() {
-    let mut scene = Scene::new();
-    scene.run_to_shots(7);
-    scene.person.who = Who::Twin;
-    while scene.restarts.is_empty() {
-        assert!(!scene.ended());
-        scene.frame();
+fn nobody_takes_over_behind_an_interruption() {
+    for (name, begins, is_over) in INTERRUPTIONS {
+        for kept in 1..8 {
+            let mut scene = Scene::new();
+            scene.run_to_shots(kept);
+            begins(&mut scene);
+            scene.run_ms(1_000);
+            let taken = scene.taken.len();
+            scene.person.who = Who::Twin;
+            scene.run_ms(1_000);
+            is_over(&mut scene);
+            scene.run_to_end();
+            assert_eq!(scene.restart_reasons(), [Reason::PersonChanged], "{name}, {kept} pictures");
+            // A new track alone keeps nobody from being looked at.
+            let twins = scene.taken.iter().filter(|taken| taken.who == Who::Twin).count();
+            assert_eq!((twins, scene.taken.len()), (8, taken + 8), "{name}, {kept} pictures");
+        }
     }
-    assert_eq!(scene.restart_reasons(), [Reason::PersonChanged]);
+}
+
+#[test]
+fn a_smile_that_grew_while_nobody_looked_counts_as_another_person() {
+    // Between two frames, or behind an interruption: nothing ties it to the relaxed face.
+    for ms in [0, 1_000] {
+        let mut scene = Scene::new();
+        scene.run_to_shots(3);
+        scene.present = ms == 0;
+        scene.run_ms(ms);
+        scene.present = true;
+        (scene.obeys, scene.smiles_to, scene.person.smile) = (false, None, 1.0);
+        assert_eq!(scene.run_to_restart().reason, Reason::PersonChanged);
+        assert_eq!(scene.taken.len(), 3, "before the first smile was taken");
+        scene.obeys = true;
+        assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+    }
+}
+
+#[test]
+fn a_smile_that_went_while_nobody_looked_is_tied_to_the_relaxed_pictures() {
+    for kept in 4..8 {
+        let mut scene = Scene::new();
+        scene.run_to_shots(kept);
+        assert!(scene.person.smile > 0.8);
+        scene.person.smile = 0.1;
+        assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+        assert!(scene.restarts.is_empty());
+    }
+}
+
+#[test]
+fn the_chain_may_break_before_there_is_a_smile() {
+    for kept in 1..=3 {
+        let mut scene = Scene::new();
+        (scene.obeys, scene.person.smile) = (false, 0.0);
+        scene.run_to_shots(kept);
+        // Relaxed enough for a picture, yet a face that is too far from the one before.
+        scene.person.who = Who::Cho;
+        scene.person.smile = 0.5;
+        assert_eq!(scene.run_to_restart().reason, Reason::PersonChanged);
+        assert_eq!((scene.taken.len(), scene.shots().len()), (kept, 0));
+    }
 }
 
 #[test]
 fn a_face_that_cannot_be_compared_counts_as_another_person() {
+    // In a picture.
+    for kept in [0, 2, 7] {
+        let mut scene = Scene::new();
+        scene.run_to_shots(kept);
+        scene.run_to_unassessed();
+        let step = scene.sequence.assess(Assessment { pad_live: 1.0, embedding: None }).unwrap();
+        assert_eq!(step.restart.map(|r| r.reason), Some(Reason::PersonChanged));
+        assert_eq!((step.ended, scene.shots().len()), (false, 0));
+        assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+    }
+    // Between pictures.
+    for kept in 1..8 {
+        let mut scene = Scene::new();
+        scene.run_to_shots(kept);
+        scene.aligned = false;
+        let changed_ms = scene.now_ms;
+        let restart = scene.run_to_restart();
+        assert_eq!(restart.reason, Reason::PersonChanged);
+        assert!(restart.t_ms - changed_ms < 60);
+        assert_eq!((scene.taken.len(), scene.shots().len()), (kept, 0));
+        scene.aligned = true;
+        assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+    }
+}
+
+#[test]
+fn an_embedding_of_another_model_counts_as_another_person() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(1);
+    scene.run_to_unidentified();
+    let step = scene.sequence.identify(Embedding::new(&[1.0, 0.0])).unwrap();
+    assert_eq!(step.restart.map(|r| r.reason), Some(Reason::PersonChanged));
+}
+
+#[test]
+fn who_it_is_is_asked_from_the_first_picture_on_as_often_as_the_policy_says() {
+    for (frame_ms, link_every_ms) in [(20, 0), (20, 60), (33, 60), (50, 60), (70, 60), (50, 120)] {
+        let mut policy = Policy::default();
+        policy.identity.link_every_ms = link_every_ms;
+        let mut scene = Scene::with_policy(policy);
+        scene.frame_ms = frame_ms;
+        assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+        assert!(scene.restarts.is_empty());
+        // Every picture is a look at the person too; a picture may come early, a question not.
+        let shots = scene.taken.iter().map(|taken| (taken.t_ms, false));
+        let asked = scene.asked_ms.iter().map(|t_ms| (*t_ms, true));
+        let mut looks: Vec<_> = shots.chain(asked).collect();
+        looks.sort_unstable();
+        assert_eq!(looks[0], (scene.taken[0].t_ms, false), "not before the first picture");
+        for pair in looks.windows(2) {
+            let passed_ms = pair[1].0 - pair[0].0;
+            assert!(passed_ms < link_every_ms + frame_ms, "{passed_ms} ms unseen");
+            assert!(passed_ms > 0, "a picture is not asked about");
+            assert!(!pair[1].1 || passed_ms >= link_every_ms, "asked after {passed_ms} ms");
+        }
+        assert!(scene.asked_ms.len() > 20);
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_while_a_gate_fails() {
+    let fails: [(&str, fn(&mut Scene)); 9] = [
+        ("nobody", |s| s.present = false),
+        ("two faces", |s| s.bystanders = 1),
+        ("far", |s| s.person.height = 120.0),
+        ("aside", |s| s.person.centre.0 = 420.0),
+        ("dark", |s| s.quality = with(Component::LuminanceMean, 0.01)),
+        ("turned", |s| s.person.pose.yaw_degrees = 40.0),
+        ("closed eyes", |s| s.person.eyes.image_right = 0.0),
+        ("blurred", |s| s.quality = with(Component::Sharpness, 1.0)),
+        ("moving", |s| s.person.centre.0 += if s.frames % 2 == 0 { 10.0 } else { -10.0 }),
+    ];
+    for (name, fail) in fails {
+        let mut scene = Scene::new();
+        scene.run_to_shots(1);
+        let asked = scene.asked_ms.len();
+        for _ in 0..20 {
+            fail(&mut scene);
+            scene.frame();
+        }
+        assert_eq!(scene.asked_ms.len(), asked, "{name}");
+    }
+    let mut scene = Scene::new();
+    scene.run_to_shots(1);
+    scene.frozen = true;
+    scene.run_ms(300);
+    let asked = scene.asked_ms.len();
+    scene.run_ms(1_000);
+    assert_eq!(scene.asked_ms.len(), asked, "frozen");
+}
+
+#[test]
+fn nobody_is_asked_about_between_a_restart_and_the_next_first_picture() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(4);
+    take_over(&mut scene, Who::Bob);
+    let asked = scene.asked_ms.len();
+    scene.run_to_shots(1);
+    assert_eq!(scene.asked_ms.len(), asked);
+    scene.run_ms(200);
+    assert!(scene.asked_ms.len() > asked);
+}
+
+#[test]
+fn the_evidence_tells_the_weakest_link_since_the_last_restart() {
+    let similarity = |smiles: [f32; 2]| {
+        let [one, other] = smiles.map(|smile| Who::Ann.embedding(smile));
+        one.similarity(&other)
+    };
     let mut scene = Scene::new();
     scene.run_to_shots(2);
-    let step = take(&mut scene);
-    assert!(step.shot.is_some());
-    let step = scene.sequence.assess(Assessment { pad_live: 1.0, embedding: None }).unwrap();
-    assert_eq!(step.restart.map(|r| r.reason), Some(Reason::PersonChanged));
-    assert!(scene.shots().is_empty());
+    // 18 degrees in one frame, which no picture shows.
+    (scene.obeys, scene.smiles_to, scene.person.smile) = (false, None, 0.5);
+    scene.run_ms(100);
+    scene.obeys = true;
+    let outcome = scene.run_to_end();
+    assert_eq!(outcome.verdict, Verdict::Live);
+    let weakest = outcome.evidence.similarity_min.unwrap();
+    assert!((weakest - similarity([0.1, 0.5])).abs() < 1e-5, "{weakest}");
+    assert_eq!(scene.shots()[0].similarity, Some(1.0));
+    assert!(scene.shots().iter().all(|shot| shot.similarity.unwrap() > weakest));
+
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    (scene.obeys, scene.smiles_to, scene.person.smile) = (false, None, 0.5);
+    scene.run_ms(100);
+    scene.obeys = true;
+    take_over(&mut scene, Who::Bob);
+    let weakest = scene.run_to_end().evidence.similarity_min.unwrap();
+    // Two frames of a growing smile lie between two looks.
+    assert!((weakest - similarity([0.1, 0.5])).abs() < 1e-5 || weakest > similarity([0.1, 0.5]));
 }
+
+// Frozen pictures.
 
 #[test]
 fn a_frozen_camera_never_begins() {
@@ -723,15 +991,68 @@ fn a_camera_that_freezes_restarts_once() {
 }
 
 #[test]
-fn a_freeze_is_over_when_the_face_has_gone() {
+fn a_camera_that_stands_still_is_frozen_whoever_is_in_its_picture() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.present = false;
+    scene.frame();
+    scene.frozen = true;
+    scene.run_ms(1_000);
+    assert_eq!(scene.restart_reasons(), [Reason::FrozenFrames]);
+    scene.sequence.end(Reason::FramesEnded);
+    let reasons = &scene.sequence.outcome().unwrap().reasons;
+    assert_eq!(reasons, &[Reason::FramesEnded, Reason::FrozenFrames]);
+}
+
+#[test]
+fn a_freeze_is_over_with_the_first_new_picture() {
     let mut scene = Scene::new();
     scene.frozen = true;
     scene.run_ms(1_000);
-    scene.present = false;
+    (scene.frozen, scene.present) = (false, false);
     scene.run_ms(1_000);
     scene.sequence.end(Reason::FramesEnded);
     let reasons = &scene.sequence.outcome().unwrap().reasons;
     assert_eq!(reasons, &[Reason::FramesEnded, Reason::FaceLost]);
+}
+
+#[test]
+fn equal_pictures_are_frozen_and_equal_meshes_are_not() {
+    for (pictures_change, restarts) in [(false, vec![Reason::FrozenFrames]), (true, vec![])] {
+        let mut scene = Scene::new();
+        scene.run_to_shots(1);
+        let mesh = scene.person.face(7).landmarks;
+        let mut restarted = Vec::new();
+        for frame in 0..20 {
+            let mut seen = scene.observation();
+            if pictures_change {
+                // A mesh that is followed so well that it stands still before a sensor with noise.
+                seen.faces[0].landmarks = mesh.clone();
+            } else {
+                seen.fingerprint = 7;
+            }
+            scene.now_ms += scene.frame_ms;
+            let step = scene.sequence.observe(&seen, Some(&good_quality())).unwrap();
+            restarted.extend(step.restart.map(|restart| restart.reason));
+            scene.sequence.abandon();
+            assert!(frame < 4 || pictures_change || !step.identify, "frozen");
+        }
+        assert_eq!(restarted, restarts);
+    }
+}
+
+#[test]
+fn pictures_that_repeat_in_turns_are_not_frozen() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(1);
+    for frame in 0..20 {
+        let mut seen = scene.observation();
+        seen.fingerprint = frame % 2;
+        scene.now_ms += scene.frame_ms;
+        let step = scene.sequence.observe(&seen, Some(&good_quality())).unwrap();
+        scene.sequence.abandon();
+        assert_eq!(step.restart, None);
+    }
 }
 
 // The end.
@@ -796,68 +1117,119 @@ fn ending_while_all_is_well_blames_nobody() {
 }
 
 #[test]
-fn an_end_between_a_shot_and_its_assessment_stands() {
+fn an_end_between_a_step_and_its_answer_stands() {
     let mut scene = Scene::new();
     scene.run_to_shots(7);
-    assert_eq!(take(&mut scene).shot.map(|shot| shot.kind), Some(ShotKind::Selfie));
+    assert_eq!(scene.run_to_unassessed().kind, ShotKind::Selfie);
     scene.sequence.end(Reason::Cancelled);
     let late = Assessment { pad_live: 1.0, embedding: Some(Who::Bob.embedding(0.0)) };
-    assert_eq!(scene.sequence.assess(late), Err(SequenceError::NothingToAssess));
+    assert_eq!(scene.sequence.assess(late), Err(SequenceError::NotAsked));
     assert_eq!(scene.sequence.outcome().unwrap().verdict, Verdict::Retry);
     assert_eq!(scene.shots().len(), 7);
     let seen = scene.observation();
     assert_eq!(scene.sequence.observe(&seen, None), Err(SequenceError::Ended));
+
+    let mut scene = Scene::new();
+    scene.run_to_shots(7);
+    scene.run_to_unidentified();
+    scene.sequence.end(Reason::Cancelled);
+    assert_eq!(scene.sequence.identify(None), Err(SequenceError::NotAsked));
+    let outcome = scene.sequence.outcome().unwrap();
+    assert_eq!(outcome.verdict, Verdict::Retry);
+    assert!(outcome.evidence.restarts.is_empty());
+    assert_eq!(scene.shots().len(), 7);
+}
+
+/// How a capture ends whose pictures have these passive scores, the selfie's last.
+fn judged(scores: [f32; 8], policy: Policy) -> Outcome {
+    let mut scene = Scene::with_policy(policy);
+    while !scene.ended() {
+        scene.pad_live = scores[scene.shots().len()];
+        scene.frame();
+    }
+    assert_eq!(scene.shots().len(), 8);
+    scene.sequence.outcome().unwrap().clone()
 }
 
 #[test]
-fn the_passive_check_decides_by_the_median_of_all_pictures() {
+fn the_passive_check_decides_by_the_median_the_selfie_and_how_many_look_like_an_attack() {
     use Verdict::{Attack, Live, Retry};
-    for (scores, verdict, reasons) in [
-        ([0.98; 8], Live, vec![]),
-        ([0.5; 8], Live, vec![]),
-        ([0.49; 8], Retry, vec![Reason::PresentationDoubtful]),
-        ([0.1; 8], Retry, vec![Reason::PresentationDoubtful]),
-        ([0.09; 8], Attack, vec![Reason::PresentationAttack]),
-        // Single pictures do not decide.
-        ([0.0, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.9], Live, vec![]),
-        ([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0], Attack, vec![Reason::PresentationAttack]),
+    const NAN: f32 = f32::NAN;
+    for (scores, verdict) in [
+        ([0.98; 8], Live),
+        ([0.5; 8], Live),
+        ([0.49; 8], Retry),
+        ([0.1; 8], Retry),
+        ([0.09; 8], Attack),
         // Of eight, the median lies between the fourth and the fifth.
-        ([0.0, 0.0, 0.0, 0.2, 0.9, 0.9, 0.9, 0.9], Live, vec![]),
-        ([0.0, 0.0, 0.0, 0.0, 0.9, 0.9, 0.9, 0.9], Retry, vec![Reason::PresentationDoubtful]),
+        ([0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9], Live),
+        ([0.1, 0.1, 0.1, 0.1, 0.88, 0.9, 0.9, 0.9], Retry),
+        ([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0], Attack),
+        ([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0], Attack),
+        // One picture that looks like an attack may be a bad one; two may not.
+        ([0.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], Live),
+        ([0.9, 0.9, 0.9, 0.09, 0.9, 0.9, 0.1, 0.9], Live),
+        ([0.9, 0.9, 0.9, 0.09, 0.9, 0.9, 0.09, 0.9], Retry),
+        ([0.0, 0.9, 0.9, 0.0, 0.9, 0.9, 0.0, 0.9], Retry),
+        ([0.0, 0.0, 0.0, 0.9, 0.9, 0.9, 0.9, 0.9], Retry),
+        // The selfie may not.
+        ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.09], Retry),
+        ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.1], Live),
         // A picture without a score leaves the capture in doubt, never live and never an attack.
-        ([f32::NAN, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], Retry, vec![Reason::PresentationDoubtful]),
-        ([-f32::NAN, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], Retry, vec![Reason::PresentationDoubtful]),
-        ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.1], Retry, vec![Reason::PresentationDoubtful]),
-        ([f32::NAN; 8], Retry, vec![Reason::PresentationDoubtful]),
+        ([NAN, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], Retry),
+        ([-NAN, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], Retry),
+        ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.1], Retry),
+        ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, NAN], Retry),
+        ([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, NAN], Retry),
+        ([NAN; 8], Retry),
     ] {
-        let mut scene = Scene::new();
-        while !scene.ended() {
-            scene.pad_live = scores[scene.shots().len()];
-            scene.frame();
-        }
-        let outcome = scene.sequence.outcome().unwrap();
-        assert_eq!((outcome.verdict, &outcome.reasons), (verdict, &reasons), "{scores:?}");
-        assert_eq!(scene.shots().len(), 8);
+        let outcome = judged(scores, Policy::default());
+        let reasons = match verdict {
+            Live => vec![],
+            Attack => vec![Reason::PresentationAttack],
+            _ => vec![Reason::PresentationDoubtful],
+        };
+        assert_eq!((outcome.verdict, outcome.reasons), (verdict, reasons), "{scores:?}");
     }
+}
+
+#[test]
+fn the_policy_says_how_many_pictures_may_look_like_an_attack() {
+    let policy = |max_attack_images| {
+        let mut policy = Policy::default();
+        policy.presentation.max_attack_images = max_attack_images;
+        policy
+    };
+    let two = [0.9, 0.0, 0.9, 0.9, 0.0, 0.9, 0.9, 0.9];
+    assert_eq!(judged(two, policy(2)).verdict, Verdict::Live);
+    assert_eq!(judged(two, policy(1)).verdict, Verdict::Retry);
+    assert_eq!(judged([0.9; 8], policy(0)).verdict, Verdict::Live);
+    assert_eq!(judged([0.9, 0.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], policy(0)).verdict, Verdict::Retry);
+    // Neither the selfie nor the median is outvoted.
+    let selfie = [0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.0];
+    assert_eq!(judged(selfie, policy(8)).verdict, Verdict::Retry);
+    assert_eq!(judged([0.0; 8], policy(8)).verdict, Verdict::Attack);
+}
+
+#[test]
+fn the_evidence_tells_what_the_passive_check_says() {
+    let evidence = judged([0.9, 0.0, 0.7, 0.05, 0.8, 1.0, 0.1, 0.6], Policy::default()).evidence;
+    assert_eq!(evidence.pad_live_median, Some((0.6 + 0.7) * 0.5));
+    assert_eq!(evidence.pad_live_min, Some(0.0));
+    assert_eq!(evidence.pad_live_selfie, Some(0.6));
+    assert_eq!(evidence.pad_attack_images, 2);
+    let unscored = judged([0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.9, 2.0], Policy::default()).evidence;
+    assert_eq!((unscored.pad_live_median, unscored.pad_live_selfie), (None, None));
+    assert_eq!((unscored.pad_live_min, unscored.pad_attack_images), (Some(0.0), 1));
+    // Before the selfie there is none.
+    let mut scene = Scene::new();
+    scene.run_to_shots(7);
+    scene.sequence.end(Reason::Cancelled);
+    let evidence = &scene.sequence.outcome().unwrap().evidence;
+    assert_eq!((evidence.pad_live_selfie, evidence.pad_live_min), (None, Some(0.98)));
 }
 
 // Mistakes of the caller.
-
-/// Goes on to the next shot and leaves it without an assessment.
-fn take(scene: &mut Scene) -> Step {
-    loop {
-        let seen = scene.observation();
-        let step = scene.sequence.observe(&seen, Some(&good_quality())).unwrap();
-        scene.now_ms += scene.frame_ms;
-        if step.shot.is_some() {
-            return step;
-        }
-        let relaxes = step.guidance == Some(Guidance::RelaxFace);
-        if relaxes {
-            (scene.obeys, scene.person.smile) = (false, 0.1);
-        }
-    }
-}
 
 #[test]
 fn time_that_stands_still_or_runs_backwards_is_refused() {
@@ -881,40 +1253,119 @@ fn time_that_stands_still_or_runs_backwards_is_refused() {
 }
 
 #[test]
-fn a_shot_is_assessed_before_anything_else() {
+fn a_step_is_answered_before_anything_else() {
     let mut scene = Scene::new();
-    take(&mut scene);
+    scene.run_to_unassessed();
     let seen = scene.observation();
     let refused = scene.sequence.observe(&seen, Some(&good_quality()));
-    assert_eq!(refused, Err(SequenceError::ShotNotAssessed));
-    let assessment = Assessment { pad_live: 1.0, embedding: Some(Who::Ann.embedding(0.1)) };
+    assert_eq!(refused, Err(SequenceError::NotAnswered));
+    let assessment = scene.assessment();
     scene.sequence.assess(assessment.clone()).unwrap();
-    assert_eq!(scene.sequence.assess(assessment), Err(SequenceError::NothingToAssess));
+    assert_eq!(scene.sequence.assess(assessment), Err(SequenceError::NotAsked));
     scene.sequence.observe(&seen, Some(&good_quality())).unwrap();
     assert_eq!(scene.shots().len(), 1);
+
+    scene.now_ms += scene.frame_ms;
+    scene.run_to_unidentified();
+    let seen = scene.observation();
+    let refused = scene.sequence.observe(&seen, Some(&good_quality()));
+    assert_eq!(refused, Err(SequenceError::NotAnswered));
+    assert_eq!(scene.sequence.check_time(seen.timestamp), Err(SequenceError::NotAnswered));
+    let embedding = scene.embedding();
+    assert_eq!(scene.sequence.identify(embedding.clone()), Ok(Step::default()));
+    assert_eq!(scene.sequence.identify(embedding), Err(SequenceError::NotAsked));
+    scene.sequence.observe(&seen, Some(&good_quality())).unwrap();
+}
+
+#[test]
+fn answers_that_no_step_asked_for_are_refused_and_change_nothing() {
+    let run = |meddles: bool| {
+        let mut scene = Scene::new();
+        let mut steps = Vec::new();
+        // Bob's face, or none, would restart; a score of 0 in place of the right one would show.
+        let meddle = |scene: &mut Scene, may_assess: bool, may_identify: bool| {
+            if !meddles {
+                return;
+            }
+            for embedding in [None, Some(Who::Bob.embedding(0.1)), scene.embedding()] {
+                if !may_assess {
+                    let wrong = Assessment { pad_live: 0.0, embedding: embedding.clone() };
+                    assert_eq!(scene.sequence.assess(wrong), Err(SequenceError::NotAsked));
+                }
+                if !may_identify {
+                    assert_eq!(scene.sequence.identify(embedding), Err(SequenceError::NotAsked));
+                }
+            }
+        };
+        meddle(&mut scene, false, false);
+        while !scene.ended() {
+            let step = scene.glance();
+            meddle(&mut scene, step.shot.is_some(), step.identify);
+            if step.identify {
+                let embedding = scene.embedding();
+                steps.push(scene.sequence.identify(embedding).unwrap());
+            }
+            if step.shot.is_some() {
+                let assessment = scene.assessment();
+                steps.push(scene.sequence.assess(assessment).unwrap());
+            }
+            steps.push(step);
+            meddle(&mut scene, false, false);
+        }
+        let outcome = scene.sequence.outcome().cloned().unwrap();
+        assert_eq!(outcome.verdict, Verdict::Live);
+        (steps, outcome, scene.shots().to_vec(), scene.sequence.guidance().to_vec())
+    };
+    assert_eq!(run(true), run(false));
 }
 
 #[test]
 fn a_shot_that_failed_is_taken_again() {
     let mut scene = Scene::new();
     scene.run_to_shots(2);
-    let failed = take(&mut scene).shot;
-    scene.sequence.abandon_shot();
+    let failed = scene.run_to_unassessed();
+    scene.sequence.abandon();
     assert_eq!(scene.shots().len(), 2);
-    assert_eq!(take(&mut scene).shot, failed);
+    assert_eq!(scene.run_to_unassessed(), failed);
+}
+
+#[test]
+fn a_question_without_an_answer_is_asked_again_with_the_next_frame() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.run_to_unidentified();
+    for _ in 0..3 {
+        scene.sequence.abandon();
+        assert!(scene.glance().identify);
+    }
+    scene.sequence.abandon();
+    assert!(scene.restarts.is_empty());
+    assert_eq!(scene.shots().len(), 2);
+    // What nobody answered ties nobody.
+    assert_eq!(take_over(&mut scene, Who::Twin), 0);
 }
 
 #[test]
 fn after_a_first_shot_that_failed_a_gate_that_fails_starts_the_hold_anew() {
     let mut scene = Scene::new();
-    take(&mut scene);
-    scene.sequence.abandon_shot();
+    scene.run_to_unassessed();
+    scene.sequence.abandon();
     scene.person.eyes.image_left = 0.0;
     scene.frame();
     scene.person.eyes.image_left = 0.8;
     let open_ms = scene.now_ms;
     scene.run_to_shots(1);
     assert_eq!(scene.shots()[0].t_ms, open_ms + 400);
+}
+
+#[test]
+fn a_first_shot_that_failed_ties_nobody() {
+    let mut scene = Scene::new();
+    scene.run_to_unassessed();
+    scene.sequence.abandon();
+    scene.person.who = Who::Bob;
+    assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+    assert!(scene.restarts.is_empty());
 }
 
 #[test]
@@ -925,7 +1376,8 @@ fn nothing_is_looked_at_after_the_end() {
     assert_eq!(scene.sequence.observe(&seen, None), Err(SequenceError::Ended));
     assert_eq!(scene.sequence.check_time(seen.timestamp), Err(SequenceError::Ended));
     let late = Assessment { pad_live: 0.0, embedding: None };
-    assert_eq!(scene.sequence.assess(late), Err(SequenceError::NothingToAssess));
+    assert_eq!(scene.sequence.assess(late), Err(SequenceError::NotAsked));
+    assert_eq!(scene.sequence.identify(None), Err(SequenceError::NotAsked));
     assert_eq!(scene.sequence.outcome().unwrap().verdict, Verdict::Live);
 }
 
@@ -933,7 +1385,7 @@ fn nothing_is_looked_at_after_the_end() {
 fn refusals_say_what_to_do() {
     let late = SequenceError::TimeNotIncreasing { last_ms: 70, given_ms: 70 };
     assert!(late.to_string().contains("must be later"));
-    assert!(SequenceError::ShotNotAssessed.to_string().contains("call `assess`"));
-    assert!(SequenceError::NothingToAssess.to_string().contains("after each step"));
+    assert!(SequenceError::NotAnswered.to_string().contains("before the next observation"));
+    assert!(SequenceError::NotAsked.to_string().contains("once after each step"));
     assert!(SequenceError::Ended.to_string().contains("start a new one"));
 }

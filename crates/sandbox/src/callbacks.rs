@@ -43,7 +43,7 @@ fn deliver_due(
     agent: &Agent,
     not_before: &mut HashMap<u64, Instant>,
 ) -> Result<Option<Duration>, StoreError> {
-    for job in shared.store.callbacks()? {
+    for job in shared.store.callbacks(|error| shared.note_fault(error))? {
         let due = not_before.get(&job.number).is_none_or(|then| Instant::now() >= *then);
         if !due || shared.outbox.stopping() {
             continue;
@@ -61,7 +61,8 @@ fn deliver_due(
 /// Tries one callback; how long to wait before it is tried again, if it is.
 fn deliver(shared: &Shared, agent: &Agent, job: Job) -> Result<Option<Duration>, StoreError> {
     let (Some(url), Stage::Done(done)) = (&job.callback_url, &job.stage) else {
-        return Err(StoreError::Record { what: "callback" });
+        shared.note_fault(&StoreError::Record { what: "callback" });
+        return Ok(None);
     };
     let earlier = match done.callback {
         Some(CallbackState::Pending { tries }) => tries,

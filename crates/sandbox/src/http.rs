@@ -12,12 +12,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use liveface_bundle::now;
 use serde_json::json;
 
 use crate::Shared;
 use crate::codes::{self, RequestError};
 use crate::jobs::{self, Arrival, Refusal};
-use crate::partner::now;
 use crate::request;
 use crate::store::{self, Stage};
 use crate::wire::{ImageLinks, StatusAnswer, StatusResult, UploadAnswer};

@@ -52,11 +52,6 @@ impl Partner {
     }
 }
 
-/// This moment as the API writes it, in milliseconds.
-pub(crate) fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
 /// Reads the key file, or makes it with a fresh key and mode 0600.
 fn kept_key(path: &Path) -> Result<String, SandboxError> {
     let failed = |source| SandboxError::File { path: path.to_owned(), source };
@@ -86,6 +81,8 @@ fn kept_key(path: &Path) -> Result<String, SandboxError> {
 
 #[cfg(test)]
 mod tests {
+    use liveface_bundle::now;
+
     use super::*;
 
     #[test]

@@ -1,32 +1,27 @@
-//! Decodes an uploaded picture: JPEG or PNG, within limits, turned upright.
+//! Decodes an uploaded picture, if it is within the sandbox's limit.
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use image::ImageReader;
+use liveface::camera::Still;
 
-/// Room for one decoded picture of the largest side, with the decoder's own buffers.
-const BYTES_PER_PIXEL: u64 = 16;
-
-/// The pixels of `file`; `None` when it is no picture, or one beyond `side` pixels.
-pub(crate) fn decode(file: &[u8], side: u32) -> Option<RgbImage> {
-    let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format().ok()?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(side);
-    limits.max_image_height = Some(side);
-    limits.max_alloc = Some(u64::from(side) * u64::from(side) * BYTES_PER_PIXEL);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().ok()?;
-    let orientation = decoder.orientation().ok()?;
-    let mut picture = DynamicImage::from_decoder(decoder).ok()?;
-    picture.apply_orientation(orientation);
-    Some(picture.into_rgb8())
+/// The picture in `file`; `None` when it is no JPEG or PNG, or one with a side of more than `side`
+/// pixels, which is not decoded.
+pub(crate) fn decode(file: &[u8], side: u32) -> Option<Still> {
+    let header = ImageReader::new(Cursor::new(file)).with_guessed_format().ok()?;
+    let (width, height) = header.into_dimensions().ok()?;
+    if width.max(height) > side {
+        return None;
+    }
+    Still::decode(file).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use image::ImageFormat;
+    use image::{ImageFormat, RgbImage};
     use proptest::prelude::*;
+
+    use super::*;
 
     fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());
@@ -44,14 +39,20 @@ mod tests {
     #[test]
     fn pictures_come_upright() {
         let jpeg = encoded(40, 20, ImageFormat::Jpeg);
-        assert_eq!(decode(&jpeg, 64).unwrap().dimensions(), (40, 20));
-        assert_eq!(decode(&turned(&jpeg), 64).unwrap().dimensions(), (20, 40));
-        assert_eq!(decode(&encoded(40, 20, ImageFormat::Png), 64).unwrap().dimensions(), (40, 20));
+        let size = |file: &[u8]| {
+            let picture = decode(file, 64).unwrap();
+            let frame = picture.frame().unwrap();
+            (frame.width(), frame.height())
+        };
+        assert_eq!(size(&jpeg), (40, 20));
+        assert_eq!(size(&turned(&jpeg)), (20, 40));
+        assert_eq!(size(&encoded(40, 20, ImageFormat::Png)), (40, 20));
     }
 
     #[test]
     fn larger_pictures_are_refused() {
         assert!(decode(&encoded(65, 20, ImageFormat::Jpeg), 64).is_none());
+        assert!(decode(&encoded(20, 65, ImageFormat::Png), 64).is_none());
         assert!(decode(&encoded(64, 64, ImageFormat::Png), 64).is_some());
     }
 

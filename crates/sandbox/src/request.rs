@@ -132,9 +132,10 @@ fn callback_url(request: &Object) -> Result<Option<String>, RequestError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::partner::now;
+    use liveface_bundle::now;
     use serde_json::json;
+
+    use super::*;
 
     fn partner() -> Partner {
         Partner { id: "1000".into(), api_key: "k".into() }

@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use liveface_bundle::hex;
 use liveface_core::Embedding;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata,
@@ -185,33 +186,45 @@ impl Store {
         Ok(self.read()?.open_table(UPLOADS)?.get((self.partner.as_str(), token))?.is_some())
     }
 
-    /// The job that waits longest to be looked at, with its zip.
-    pub(crate) fn next_zip(&self) -> Result<Option<(Job, Vec<u8>)>, StoreError> {
+    /// The job that waits longest to be looked at, with its zip. What cannot be read is left where it
+    /// is, and `skipped` is told.
+    pub(crate) fn next_zip(
+        &self,
+        skipped: impl Fn(&StoreError),
+    ) -> Result<Option<(Job, Vec<u8>)>, StoreError> {
         let transaction = self.read()?;
         let partner = self.partner.as_str();
-        let inbox = transaction.open_table(INBOX)?;
-        let Some(entry) = inbox.range((partner, 0)..=(partner, u64::MAX))?.next() else {
-            return Ok(None);
-        };
-        let (key, job_id) = entry?;
-        let zips = transaction.open_table(ZIPS)?;
-        let zip = zips.get(key.value())?.ok_or(StoreError::Record { what: "waiting zip" })?;
+        let (inbox, zips) = (transaction.open_table(INBOX)?, transaction.open_table(ZIPS)?);
         let jobs = transaction.open_table(JOBS)?;
-        let job = jobs
-            .get((partner, job_id.value()))?
-            .ok_or(StoreError::Record { what: "waiting job" })?;
-        Ok(Some((parse(job.value())?, zip.value().to_vec())))
+        for entry in inbox.range((partner, 0)..=(partner, u64::MAX))? {
+            let (key, job_id) = entry?;
+            let zip = zips.get(key.value())?;
+            let job = jobs.get((partner, job_id.value()))?;
+            match (job.map(|job| parse(job.value())), zip) {
+                (Some(Ok(job)), Some(zip)) => return Ok(Some((job, zip.value().to_vec()))),
+                (Some(Err(error)), _) => skipped(&error),
+                (None, _) => skipped(&StoreError::Record { what: "waiting job" }),
+                (_, None) => skipped(&StoreError::Record { what: "waiting zip" }),
+            }
+        }
+        Ok(None)
     }
 
-    /// The jobs whose callback is not delivered, oldest first.
-    pub(crate) fn callbacks(&self) -> Result<Vec<Job>, StoreError> {
+    /// The jobs whose callback is not delivered, oldest first. What cannot be read is left where it
+    /// is, and `skipped` is told.
+    pub(crate) fn callbacks(
+        &self,
+        skipped: impl Fn(&StoreError),
+    ) -> Result<Vec<Job>, StoreError> {
         let transaction = self.read()?;
         let partner = self.partner.as_str();
         let (outbox, jobs) = (transaction.open_table(OUTBOX)?, transaction.open_table(JOBS)?);
         let mut waiting = Vec::new();
         for entry in outbox.range((partner, 0)..=(partner, u64::MAX))? {
-            if let Some(job) = jobs.get((partner, entry?.1.value()))? {
-                waiting.push(parse(job.value())?);
+            match jobs.get((partner, entry?.1.value()))?.map(|job| parse(job.value())) {
+                Some(Ok(job)) => waiting.push(job),
+                Some(Err(error)) => skipped(&error),
+                None => skipped(&StoreError::Record { what: "waiting callback" }),
             }
         }
         Ok(waiting)
@@ -341,5 +354,5 @@ fn parse(job: &[u8]) -> Result<Job, StoreError> {
 pub(crate) fn token() -> Result<String, StoreError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Random(error.to_string()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
 }

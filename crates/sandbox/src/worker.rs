@@ -4,8 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use liveface_bundle::{UploadZip, ZipLimits, read_upload_zip};
-use liveface_core::{Frame, Timestamp};
+use liveface_bundle::{UploadZip, ZipLimits, now, read_upload_zip};
 
 use crate::Shared;
 use crate::codes::Outcome;
@@ -13,7 +12,6 @@ use crate::error::StoreError;
 use crate::faces::{FaceAnalyser, SeenFace};
 use crate::jobs;
 use crate::judge::{Decision, Seen, judge};
-use crate::partner::now;
 use crate::picture::decode;
 use crate::store::Job;
 
@@ -36,7 +34,7 @@ pub(crate) fn run(shared: &Shared, analyser: &mut dyn FaceAnalyser) {
 
 /// Ends one job; whether there was one.
 fn next(shared: &Shared, analyser: &mut dyn FaceAnalyser) -> Result<bool, StoreError> {
-    let Some((job, zip)) = shared.store.next_zip()? else { return Ok(false) };
+    let Some((job, zip)) = shared.store.next_zip(|error| shared.note_fault(error))? else { return Ok(false) };
     let limits = ZipLimits { zip_bytes: shared.limits.zip_bytes, ..ZipLimits::default() };
     let upload = read_upload_zip(&zip, &limits).ok();
     let selfie = upload.as_ref().and_then(|upload| upload.images.iter().find(|i| i.is_selfie()));
@@ -113,8 +111,7 @@ fn faces(
     file: &[u8],
 ) -> Result<Vec<SeenFace>, Unseen> {
     let picture = decode(file, shared.limits.picture_side).ok_or(Unseen::NoPicture)?;
-    let frame = Frame::rgb(picture.width(), picture.height(), &picture, Timestamp::ZERO)
-        .map_err(|_| Unseen::NoPicture)?;
+    let frame = picture.frame().map_err(|_| Unseen::NoPicture)?;
     // A panic must end the job, not the worker: with the job still in the inbox, every start of the
     // sandbox would panic again.
     catch_unwind(AssertUnwindSafe(|| analyser.faces(&frame)))

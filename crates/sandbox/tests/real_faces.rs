@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{Client, config, engine_analyser, fixture, fixture_capture, zip};
-use liveface_sandbox::Sandbox;
+use common::{Client, config, engine, engine_analyser, fixture, fixture_capture, zip};
+use liveface_core::Policy;
+use liveface_sandbox::{EngineAnalyser, Sandbox};
 
 fn sandbox() -> (tempfile::TempDir, Sandbox, Client) {
     let dir = tempfile::tempdir().unwrap();
@@ -66,4 +67,20 @@ fn pictures_of_nobody_and_of_two_are_refused() {
     };
     assert_eq!(text("a", "stills/noface.jpg"), "Selfie image unusable - No Face Found");
     assert_eq!(text("b", "stills/two.jpg"), "Selfie image unusable - More Than One Face");
+}
+
+#[test]
+fn a_panic_that_held_the_models_ends_no_later_job() {
+    let engine = engine();
+    let held = engine.clone();
+    let panicked = std::thread::spawn(move || {
+        let _models = held.vision();
+        panic!("in the middle of a picture");
+    });
+    assert!(panicked.join().is_err());
+    let dir = tempfile::tempdir().unwrap();
+    let analyser = Box::new(EngineAnalyser::new(engine, &Policy::default()));
+    let sandbox = Sandbox::start(config(dir.path()), analyser).unwrap();
+    let result = Client::of(&sandbox).register("f1", "job-1", &first("clips-f1"));
+    assert_eq!(result["ResultCode"], "0840", "{result}");
 }

@@ -1,11 +1,22 @@
 //! The client: takes a capture's job through its steps and remembers each with the capture.
+//!
+//! A job id can be given to two captures by mistake, and an answer can be lost. So that no capture
+//! is approved by another one's result, each step is recorded before the next begins:
+//!
+//! - A job is recorded before it is announced. When the server refuses it for good, what was
+//!   recorded before is restored: the server never had the job, or has it from an earlier attempt.
+//! - The server's own name for an accepted job (`smile_job_id`) is recorded before the zip is sent.
+//!   A record without it says that the zip was never sent.
+//! - "This job exists" (2215) ends a first attempt. A later one may open its job again (`retry`). If
+//!   the server has the zip already (2215 again), it is this capture's only if one was sent: without
+//!   a recorded name the refusal stands, and with one the result must bear it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use liveface_bundle::{
     BundleError, Capture, Info, InfoRequest, JobStage, JobState, PartnerParams, Store, Submission,
-    Tag, upload_zip,
+    Tag, now, upload_zip,
 };
 use liveface_core::Verdict;
 use serde_json::Value;
@@ -15,7 +26,7 @@ use crate::error::SubmitError;
 use crate::http::{Http, refused};
 use crate::request::{JobRequest, JobType, new_job_id};
 use crate::result::{JobOutcome, JobResult};
-use crate::signature::{Signed, Signer, now};
+use crate::signature::{Signed, Signer};
 use crate::wire::{SOURCE_SDK, StatusAnswer, StatusRequest, UploadAnswer, UploadRequest};
 
 /// "A job with this id exists already."
@@ -126,7 +137,7 @@ impl Client {
     /// [`Decision::Pending`](crate::Decision::Pending) is no error, ask for the
     /// [`status`](Self::status) later. Called again for the same user, it goes on where it was:
     /// the same job id, no second upload of a zip that arrived, and the recorded outcome once that
-    /// is final.
+    /// is final. A job that the server refused for good is forgotten and begins anew.
     ///
     /// # Errors
     /// When the request or the capture cannot be sent, the server was not reached or refused. A
@@ -172,10 +183,11 @@ impl Client {
         let submission = store.submission(tag)?;
         let job = submission.job()?.ok_or_else(|| SubmitError::NoJob { tag: tag.clone() })?;
         let capture = sendable(&submission)?;
-        self.go_on(&submission, &capture, job, true, wait, progress)
+        let begun = Begun { earlier: Some(job.clone()), resumed: true };
+        self.go_on(&submission, &capture, job, begun, wait, progress)
     }
 
-    /// How far the job of the capture under `tag` is. Asks the server once when it has the capture
+    /// How far the job of the capture under `tag` is. Asks the server once when it accepted the job
     /// and the answer is not final yet; sends nothing else.
     ///
     /// # Errors
@@ -191,7 +203,8 @@ impl Client {
             Err(error) => return Err(error.into()),
         };
         let mut job = submission.job()?.ok_or_else(|| SubmitError::NoJob { tag: tag.clone() })?;
-        if job.stage == JobStage::Uploaded {
+        let accepted = job.smile_job_id.is_some() && job.stage != JobStage::Final;
+        if accepted || job.stage == JobStage::Uploaded {
             self.check_server(tag, &job)?;
             let answer = self.ask(&job)?;
             record(&mut job, &answer);
@@ -211,16 +224,17 @@ impl Client {
         let mut job = self.new_job(job_type, request)?;
         let submission = store.submission(tag)?;
         let capture = sendable(&submission)?;
+        let earlier = submission.job()?;
         let mut resumed = false;
-        match submission.job()? {
-            Some(earlier) if same_job(&earlier, &job, request) => {
+        match &earlier {
+            Some(earlier) if same_job(earlier, &job, request) => {
                 resumed = true;
                 // What the server has not got yet may still be changed.
                 if earlier.stage == JobStage::Prepared {
-                    job.job_id = earlier.job_id;
-                    job.created = earlier.created;
+                    let JobState { job_id, created, ref_id, smile_job_id, .. } = earlier.clone();
+                    job = JobState { job_id, created, ref_id, smile_job_id, ..job };
                 } else {
-                    job = earlier;
+                    job = earlier.clone();
                 }
             }
             Some(earlier) if earlier.stage == JobStage::Uploaded => {
@@ -231,7 +245,8 @@ impl Client {
         if job.stage == JobStage::Prepared {
             submission.set_job(&job)?;
         }
-        self.go_on(&submission, &capture, job, resumed, request.wait, progress)
+        let begun = Begun { earlier, resumed };
+        self.go_on(&submission, &capture, job, begun, request.wait, progress)
     }
 
     fn new_job(&self, job_type: JobType, request: &JobRequest) -> Result<JobState, SubmitError> {
@@ -257,14 +272,13 @@ impl Client {
         })
     }
 
-    /// Takes `job` from where it is to its result, or as far as it comes. `resumed`: an earlier
-    /// call may have announced it already.
+    /// Takes `job` from where it is to its result, or as far as it comes.
     fn go_on(
         &self,
         submission: &Submission,
         capture: &Capture,
         mut job: JobState,
-        resumed: bool,
+        begun: Begun,
         wait: Option<Duration>,
         mut progress: Watcher<'_>,
     ) -> Result<JobOutcome, SubmitError> {
@@ -278,13 +292,21 @@ impl Client {
         }
         if job.stage == JobStage::Prepared {
             tell(Progress::Preparing);
-            if let Some((signed, answer)) = self.announce(&job, resumed)? {
+            let announced = match self.announce(&job, begun.resumed) {
+                Err(error) if !error.is_retryable() => {
+                    begun.restore(submission, &error)?;
+                    return Err(error);
+                }
+                announced => announced?,
+            };
+            if let Some((signed, answer)) = announced {
+                job.ref_id.clone_from(&answer.ref_id);
+                job.smile_job_id.clone_from(&answer.smile_job_id);
+                submission.set_job(&job)?;
                 let zip = pack(capture, &job, &signed, &answer)?;
                 tell(Progress::Uploading { bytes: zip.len() });
                 self.http.put_zip("upload the zip", &answer.upload_url, &zip)?;
                 job.stage = JobStage::Uploaded;
-                job.ref_id = answer.ref_id;
-                job.smile_job_id = answer.smile_job_id;
                 submission.set_job(&job)?;
             }
         }
@@ -296,18 +318,17 @@ impl Client {
         Ok(JobOutcome::new(job))
     }
 
-    /// Announces the job. `None` when the server has its zip already: an earlier call was cut short
-    /// between the upload and its note.
+    /// Announces the job. `None` when the server has a zip for it already, and an earlier call that
+    /// was cut short may have sent that.
     fn announce(
         &self,
         job: &JobState,
         resumed: bool,
     ) -> Result<Option<(Signed, UploadAnswer)>, SubmitError> {
-        let exists = |error: &SubmitError| error.server_code() == Some(JOB_EXISTS);
         match self.post_upload(job, false) {
             // Only of a job that may be our own: another's job is not to be opened again.
-            Err(error) if resumed && exists(&error) => match self.post_upload(job, true) {
-                Err(error) if exists(&error) => Ok(None),
+            Err(error) if resumed && job_exists(&error) => match self.post_upload(job, true) {
+                Err(error) if job_exists(&error) && job.smile_job_id.is_some() => Ok(None),
                 answer => answer.map(Some),
             },
             answer => answer.map(Some),
@@ -337,7 +358,7 @@ impl Client {
             signature: &signed.signature,
         };
         let url = format!("{}/upload", job.base_url);
-        let private = [job.user_id.as_str(), job.job_id.as_str()];
+        let private = private(job);
         let answer = self.http.post(doing, &url, &body, &private)?.value;
         let Some(answer) = UploadAnswer::parse(&answer) else {
             return Err(refused(doing, 200, &answer, &private));
@@ -392,7 +413,7 @@ impl Client {
             signature: &signed.signature,
         };
         let url = format!("{}/job_status", job.base_url);
-        let private = [job.user_id.as_str(), job.job_id.as_str()];
+        let private = private(job);
         let answer = self.http.post(doing, &url, &body, &private)?;
         if answer.value.get("job_complete").is_none() {
             return Err(refused(doing, 200, &answer.value, &private));
@@ -417,6 +438,13 @@ impl Client {
         if is_other("job_id", &job.job_id) || is_other("user_id", &job.user_id) {
             return Err(bad("the answer is about another job"));
         }
+        // Whether the zip arrived was not noted: only this name tells that it is the judged one.
+        if job.stage == JobStage::Prepared && status.job_complete() {
+            let judged = status.result().and_then(|result| JobResult::new(result).smile_job_id());
+            if judged.is_none() || judged != job.smile_job_id {
+                return Err(SubmitError::OtherCapture);
+            }
+        }
         Ok(status)
     }
 
@@ -430,6 +458,30 @@ impl Client {
         let environment = job.environment.clone();
         Err(SubmitError::OtherServer { tag: tag.clone(), environment })
     }
+}
+
+/// What was there when a call began.
+struct Begun {
+    /// What was recorded of a job of the capture.
+    earlier: Option<JobState>,
+    /// Whether that is the same job: it may have been announced.
+    resumed: bool,
+}
+
+impl Begun {
+    /// Restores the record after the server refused the job for good.
+    fn restore(&self, submission: &Submission, error: &SubmitError) -> Result<(), BundleError> {
+        // A job id that others use can never become this capture's.
+        let ours = |_: &&JobState| !(self.resumed && job_exists(error));
+        match self.earlier.as_ref().filter(ours) {
+            Some(earlier) => submission.set_job(earlier),
+            None => submission.forget_job(),
+        }
+    }
+}
+
+fn job_exists(error: &SubmitError) -> bool {
+    error.server_code() == Some(JOB_EXISTS)
 }
 
 impl std::fmt::Debug for Client {
@@ -456,6 +508,13 @@ fn same_job(earlier: &JobState, job: &JobState, request: &JobRequest) -> bool {
         && earlier.partner_id == job.partner_id
         && earlier.base_url == job.base_url
         && request.job_id.as_ref().is_none_or(|job_id| *job_id == earlier.job_id)
+}
+
+/// What a server's text must not repeat.
+fn private(job: &JobState) -> Vec<&str> {
+    let ids = [&job.user_id, &job.job_id].into_iter().chain(&job.callback_url);
+    let fields = job.partner_params.values().chain(job.id_info.values());
+    ids.chain(fields).map(String::as_str).collect()
 }
 
 fn partner_params(job: &JobState) -> PartnerParams {

@@ -45,6 +45,9 @@ pub enum SubmitError {
         /// The tag.
         tag: Tag,
     },
+    /// The server has another capture's zip under the job's id. The result is not this capture's.
+    #[error("the server's result for this job id is that of another capture; use another job id")]
+    OtherCapture,
     /// The capture's job was begun with another server or partner.
     #[error(
         "the job of the tag `{tag}` was begun with another server or partner ({environment}); use the same ones"
@@ -79,7 +82,8 @@ pub enum SubmitError {
         /// The HTTP status.
         status: u16,
     },
-    /// The server refused the request with a code. The job is kept.
+    /// The server refused the request with a code. With a fault of its own, the job is kept and can
+    /// be sent again; otherwise the job is not begun, or stays as an earlier call left it.
     #[error(
         "could not {doing}: the server refused with code {code}, {}{}",
         meaning(code),
@@ -138,17 +142,15 @@ impl SubmitError {
         }
     }
 
-    /// Whether the network or the server is to blame, and not the request or the capture.
+    /// Whether the network or the server is to blame, and not the request or the capture: the job is
+    /// kept. A server that refuses is no trouble, unless it says that the fault is its own.
     #[must_use]
     pub fn is_server_trouble(&self) -> bool {
-        matches!(
-            self,
-            Self::Network { .. }
-                | Self::Unavailable { .. }
-                | Self::Refused { .. }
-                | Self::BadAnswer { .. }
-                | Self::Unsigned
-        )
+        match self {
+            Self::Store(_) => false,
+            Self::Unsigned => true,
+            _ => self.is_retryable(),
+        }
     }
 
     /// The server's code, when it refused with one.

@@ -120,7 +120,10 @@ pub(crate) fn refused(
         return SubmitError::BadAnswer { doing, what };
     }
     let mut text = refusal.error;
-    for private in private.iter().filter(|private| !private.is_empty()) {
+    let mut private: Vec<&str> = private.iter().copied().filter(|p| !p.is_empty()).collect();
+    // The longest first: one may hold another.
+    private.sort_by_key(|private| std::cmp::Reverse(private.len()));
+    for private in private {
         text = text.replace(private, "...");
     }
     let shown = |text: &str, most: usize| -> String {

@@ -75,7 +75,8 @@ impl std::fmt::Debug for GeoInfo {
 pub struct JobRequest {
     /// Who is registered or authenticated.
     pub user_id: String,
-    /// The job's own id; made when it is not given.
+    /// The job's own id; made when it is not given. Use each for one capture only: of two that are
+    /// sent under one id at the same time, the server keeps one.
     pub job_id: Option<String>,
     /// What the server sends back with the result, besides the ids and the job type.
     pub partner_params: BTreeMap<String, String>,

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use liveface_bundle::now;
 use sha2::Sha256;
 use thiserror::Error;
 
@@ -116,11 +117,6 @@ fn mac(api_key: &str, partner_id: &str, timestamp: &str) -> Hmac<Sha256> {
         mac.update(part.as_bytes());
     }
     mac
-}
-
-/// The present time in UTC, as `2026-01-02T03:04:05.678Z`.
-pub(crate) fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ fn a_job_goes_on_where_its_process_was_killed() {
         ALIVE.store(false, Ordering::SeqCst);
 
         let begun = store.job(&tag()).unwrap().unwrap();
+        // Noted before the first byte of the zip is sent.
+        assert_eq!(begun.smile_job_id.is_some(), killed_at != "upload", "{killed_at}");
         let outcome = server.client().resume(&store, &tag(), None, None).unwrap();
         assert!(outcome.is_approved(), "{killed_at}");
         assert_eq!(outcome.job_id(), begun.job_id);

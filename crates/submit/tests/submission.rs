@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{
     Answer, KEY, PARTNER, Server, accepted, capture, client, config, good, refusal, result, status,
@@ -183,10 +183,10 @@ fn what_must_not_be_sent_is_refused_before_anything_is() {
 }
 
 #[test]
-fn a_refusal_keeps_its_code_and_the_job_and_names_nobody() {
+fn a_refusal_keeps_its_code_and_leaves_no_job() {
     let server = Server::start(|request, _| {
         if request.step() == "upload" && !signed(&request.json()) {
-            return refusal("2205", "You are not authorized, user-0001\n");
+            return refusal("2205", "You are not authorized");
         }
         good(request, "0840")
     });
@@ -194,15 +194,106 @@ fn a_refusal_keeps_its_code_and_the_job_and_names_nobody() {
     let wrong = client(&server.url, "another-key");
     let error = wrong.register(&store, &tag(), &request(), None).unwrap_err();
     assert_eq!(error.server_code(), Some("2205"));
-    assert!(error.is_server_trouble() && !error.is_retryable());
-    let message = error.to_string();
-    assert!(message.contains("not authorised") && !message.contains("user-0001"), "{message}");
-    assert_eq!(stage(&store), JobStage::Prepared);
-
-    // The same job id, now with the right key.
+    assert!(error.to_string().contains("not authorised"), "{error}");
+    assert_eq!(store.job(&tag()).unwrap(), None);
+    assert_eq!(store.idle_tags().unwrap(), [tag()]);
+    assert!(matches!(wrong.resume(&store, &tag(), None, None), Err(SubmitError::NoJob { .. })));
+    // Now with the right key.
     assert!(server.client().register(&store, &tag(), &request(), None).unwrap().is_approved());
-    let sent = server.requests();
-    assert_eq!(sent[0].json()["partner_params"], sent[1].json()["partner_params"]);
+}
+
+#[test]
+fn what_a_refusing_server_repeats_of_the_job_is_not_shown() {
+    let private = ["user-0001", "job-0001", "ORD-9", "ORD-9/7", "A1234567", "https://p.example/cb"];
+    let server = Server::start(move |_, _| refusal("2213", &format!("{}\n", private.join("|"))));
+    let (_directory, store) = store();
+    let job = JobRequest {
+        job_id: Some("job-0001".to_owned()),
+        partner_params: [("a", "ORD-9"), ("b", "ORD-9/7"), ("c", "")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        id_info: [("id_number".to_owned(), "A1234567".to_owned())].into(),
+        callback_url: Some("https://p.example/cb".to_owned()),
+        ..request()
+    };
+    let error = server.client().register(&store, &tag(), &job, None).unwrap_err();
+    let SubmitError::Refused { text, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(text, "...|...|...|...|...|...");
+}
+
+#[test]
+fn only_what_can_succeed_unchanged_is_server_trouble() {
+    for (status, code, trouble) in [
+        (400, "2205", false),
+        (400, "2209", false),
+        (400, "2210", false),
+        (400, "2212", false),
+        (400, "2215", false),
+        (400, "9999", false),
+        (400, "2201", true),
+        (500, "9999", true),
+        (429, "9999", true),
+    ] {
+        let answer = json!({ "code": code, "error": "no" });
+        let server = Server::start(move |_, _| Answer::Json(status, answer.clone()));
+        let (_directory, store) = store();
+        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        assert_eq!(error.server_code(), Some(code));
+        assert_eq!((error.is_server_trouble(), error.is_retryable()), (trouble, trouble), "{code}");
+        // The job is kept if and only if it can be sent again.
+        assert_eq!(store.job(&tag()).unwrap().is_some(), trouble, "{code}");
+    }
+}
+
+#[test]
+fn a_job_id_that_another_capture_has_is_refused_every_time() {
+    let (_directory, store) = store();
+    // `trouble` before the server is reached: was the job announced or not?
+    for trouble in [false, true] {
+        let server = Server::start(move |request, earlier| match (request.step(), earlier) {
+            ("upload", 0) if trouble => Answer::Other(502, "text/html", String::new(), "X-A: b"),
+            ("upload", _) => refusal("2215", "Job already exists"),
+            // The result of the capture that was sent under this id.
+            _ => good(request, "0840"),
+        });
+        let client = server.client();
+        let job = JobRequest { job_id: Some("job-0001".to_owned()), ..request() };
+        if trouble {
+            let error = client.register(&store, &tag(), &job, None).unwrap_err();
+            assert!(error.is_server_trouble());
+        }
+        for _ in 0..3 {
+            let error = client.register(&store, &tag(), &job, None).unwrap_err();
+            assert_eq!(error.server_code(), Some("2215"));
+            assert_eq!(store.job(&tag()).unwrap(), None);
+        }
+        assert!(server.steps().iter().all(|step| *step == "upload"));
+    }
+    // Under its own id it is sent.
+    let server = Server::start(|request, _| good(request, "0840"));
+    assert!(server.client().register(&store, &tag(), &request(), None).unwrap().is_approved());
+}
+
+#[test]
+fn a_refusal_of_a_later_attempt_leaves_the_job_as_the_earlier_one_left_it() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        // The server has the job; its answer is lost.
+        ("upload", 0) => Answer::Other(502, "text/html", String::new(), "X-A: b"),
+        ("upload", _) if !signed(&request.json()) => refusal("2205", "no"),
+        ("upload", _) if request.json().get("retry").is_none() => refusal("2215", "exists"),
+        _ => good(request, "0840"),
+    });
+    let (_directory, store) = store();
+    server.client().register(&store, &tag(), &request(), None).unwrap_err();
+    let begun = store.job(&tag()).unwrap();
+    let other = JobRequest { allow_re_enroll: true, ..request() };
+    let wrong = client(&server.url, "another-key");
+    let error = wrong.register(&store, &tag(), &other, None).unwrap_err();
+    assert_eq!(error.server_code(), Some("2205"));
+    assert_eq!(store.job(&tag()).unwrap(), begun);
+    let outcome = server.client().register(&store, &tag(), &request(), None).unwrap();
+    assert!(outcome.is_approved());
+    assert_eq!(outcome.job_id(), begun.unwrap().job_id);
 }
 
 #[test]
@@ -249,32 +340,63 @@ fn an_upload_that_failed_is_done_again_with_the_same_job_id_and_retry() {
     }
 }
 
-#[test]
-fn a_zip_that_arrived_without_a_note_is_not_sent_twice() {
-    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+/// A client whose process was killed right after the upload, before that was noted. The server has
+/// the zip and answers questions with `status`.
+fn cut_short(
+    status: impl Fn(&common::Request) -> Answer + Send + Sync + 'static,
+) -> (tempfile::TempDir, Store, Server) {
+    let server = Server::start(move |request, earlier| match (request.step(), earlier) {
         ("upload", 1..) => refusal("2215", "Job already exists"),
-        _ => good(request, "0840"),
+        ("status", _) => status(request),
+        _ => good(request, ""),
     });
-    let (_directory, store) = store();
-    let client = server.client();
-    let wait = Some(Duration::ZERO);
-    client.register(&store, &tag(), &JobRequest { wait, ..request() }, None).unwrap();
-    // As if the process had been killed right after the upload.
+    let (directory, store) = store();
+    let job = JobRequest { wait: Some(Duration::ZERO), ..request() };
+    server.client().register(&store, &tag(), &job, None).unwrap();
     let submission = store.submission(&tag()).unwrap();
     let mut job = submission.job().unwrap().unwrap();
     job.stage = JobStage::Prepared;
     submission.set_job(&job).unwrap();
-    drop(submission);
+    (directory, store, server)
+}
 
-    let outcome = client.register(&store, &tag(), &request(), None).unwrap();
+#[test]
+fn a_zip_that_arrived_without_a_note_is_not_sent_twice() {
+    let (_directory, store, server) = cut_short(|request| good(request, "0840"));
+    let outcome = server.client().register(&store, &tag(), &request(), None).unwrap();
     assert!(outcome.is_approved() && outcome.is_final());
     assert_eq!(server.steps(), ["upload", "zip", "upload", "upload", "status"]);
 }
 
 #[test]
+fn the_status_of_an_upload_without_a_note_can_be_asked_for() {
+    let (_directory, store, server) = cut_short(|request| good(request, "0840"));
+    let outcome = server.client().status(&store, &tag()).unwrap();
+    assert!(outcome.is_approved() && outcome.is_final());
+    assert_eq!(server.steps(), ["upload", "zip", "status"]);
+}
+
+#[test]
+fn the_result_of_another_capture_under_the_same_job_id_is_not_taken_for_ours() {
+    for name in [json!("0000000584"), json!(null)] {
+        let (_directory, store, server) = cut_short(move |request| {
+            let mut other = result(request, "0840");
+            other["SmileJobID"] = name.clone();
+            Answer::Json(200, status(true, &other))
+        });
+        let client = server.client();
+        let before = store.job(&tag()).unwrap();
+        let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+        assert!(matches!(error, SubmitError::OtherCapture) && !error.is_server_trouble());
+        assert!(matches!(client.status(&store, &tag()), Err(SubmitError::OtherCapture)));
+        assert_eq!(store.job(&tag()).unwrap(), before);
+    }
+}
+
+#[test]
 fn parameters_can_be_changed_until_the_server_has_the_capture() {
     let server = Server::start(|request, earlier| match (request.step(), earlier) {
-        ("upload", 0) => refusal("2209", "already enrolled"),
+        ("upload", 0) => Answer::Other(502, "text/html", String::new(), "X-A: b"),
         ("status", _) => Answer::Json(200, status(false, &json!("Job in progress"))),
         _ => good(request, "0840"),
     });
@@ -322,16 +444,15 @@ fn a_result_that_takes_longer_than_the_wait_is_pending_and_asked_for_later() {
     });
     let (_directory, store) = store();
     let client = server.client();
-    let started = Instant::now();
     let outcome = client.register(&store, &tag(), &request(), None).unwrap();
-    assert!(started.elapsed() < Duration::from_secs(5));
     assert_eq!(outcome.decision(), Decision::Pending);
     assert!(outcome.is_uploaded() && !outcome.is_final());
     assert_eq!(outcome.result_text().as_deref(), Some("No zip uploaded"));
     assert_eq!(outcome.smile_job_id().as_deref(), Some("0000000583"));
     assert_eq!(stage(&store), JobStage::Uploaded);
+    // No more than there is time for with the pauses between them, and one at the least.
     let polls = server.requests().len() - 2;
-    assert!((3..=40).contains(&polls), "{polls}");
+    assert!((1..=40).contains(&polls), "{polls}");
 
     // One question, no upload.
     client.status(&store, &tag()).unwrap();
@@ -511,10 +632,10 @@ fn a_server_that_says_nothing_is_given_up() {
     let mut config = config(&server.url);
     config.timeout = Duration::from_millis(200);
     let client = Client::new(config, ApiKeySigner::new(PARTNER, KEY).unwrap()).unwrap();
-    let started = Instant::now();
     let error = client.register(&store, &tag(), &request(), None).unwrap_err();
-    assert!(matches!(error, SubmitError::Network { .. }), "{error:?}");
-    assert!(started.elapsed() < Duration::from_secs(5));
+    // Given up by the client's own clock: the server would hold the connection far longer.
+    let SubmitError::Network { what, .. } = error else { panic!("{error:?}") };
+    assert_eq!(what, "the time was used up");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Following faces from frame to frame, and the set of models that does it.
 
-use liveface_core::{Embedding, Face, Frame, Observation, RotatedSquare, policy};
+use liveface_core::{Embedding, Face, Frame, Observation, RotatedSquare, policy, sample};
 
 use crate::detector::{Detection, Detector};
 use crate::embedding::Embedder;
@@ -179,9 +179,26 @@ impl Tracker {
             timestamp: frame.timestamp(),
             width: frame.width(),
             height: frame.height(),
+            fingerprint: sample::fingerprint(frame),
             face_count: usize::from(subject.is_some()) + self.others,
             faces: subject.into_iter().collect(),
         })
+    }
+
+    /// Runs the detector on the frame that was just observed: how many faces are there, the followed
+    /// one counted. A frame that becomes a picture must not wait for the next look at all faces.
+    ///
+    /// # Errors
+    /// When ONNX Runtime fails.
+    pub fn count_faces(
+        &mut self,
+        vision: &mut Vision,
+        frame: &Frame<'_>,
+    ) -> Result<usize, VisionError> {
+        let detections = vision.detect(frame, &self.limits)?;
+        self.since_detection = 0;
+        self.others = self.count_others(self.subject.as_ref(), &detections);
+        Ok(usize::from(self.subject.is_some()) + self.others)
     }
 
     /// Starts a track on the largest face.

@@ -114,6 +114,7 @@ impl From<SubmitError> for Failure {
         }
         match error {
             SubmitError::Store(error) => error.into(),
+            SubmitError::Refused { .. } => Self::new(Exit::NotAccepted, error.to_string()),
             error => Self::new(Exit::Input, error.to_string()),
         }
     }

@@ -34,6 +34,7 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
                     TagState::Idle => "idle",
                     TagState::Submitting => "submitting",
                     TagState::Submitted => "submitted",
+                    TagState::Damaged => "damaged",
                     _ => "unknown",
                 };
                 console::line(format!(

@@ -8,12 +8,13 @@ use liveface_core::{
     Component, Embedding, Expression, EyeOpenness, Face, LANDMARK_COUNT, Landmarks, Measure,
     Observation, Point3, Policy, Pose, QualityRecord, Reason, Restart, ShotRecord,
 };
-use liveface_liveness::{Assessment, Outcome, Sequence, Step};
+use liveface_liveness::{Assessment, Outcome, Sequence, Shot, Step};
 
 pub(crate) const WIDTH: u32 = 640;
 pub(crate) const HEIGHT: u32 = 480;
 
-/// Whose embedding a face gives. `Ann`, `Bob` and `Cho` are strangers in any expression; `Twin` looks to it like Ann as far as two rendered heads may: 0.7 with the same expression.
+/// Whose embedding a face gives. `Ann`, `Bob` and `Cho` are strangers in any expression; `Twin` looks
+/// like Ann, as much as two rendered heads may: 0.84 with the same expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     Ann,
@@ -30,7 +31,10 @@ impl Who {
             Self::Ann => [cos, sin, 0.0, 0.0, 0.0, 0.0, 0.0],
             Self::Bob => [0.0, 0.0, cos, sin, 0.0, 0.0, 0.0],
             Self::Cho => [0.0, 0.0, 0.0, 0.0, cos, sin, 0.0],
-            Self::Twin => [cos * 0.7, sin * 0.7, 0.0, 0.0, 0.0, 0.0, 0.51f32.sqrt()],
+            Self::Twin => {
+                let other = (1.0f32 - 0.84 * 0.84).sqrt();
+                [cos * 0.84, sin * 0.84, 0.0, 0.0, 0.0, 0.0, other]
+            }
         };
         Embedding::new(&values).unwrap()
     }
@@ -134,7 +138,8 @@ pub(crate) fn quality(values: &[(Component, f32)]) -> QualityRecord {
 
 pub(crate) fn observation(now: Duration, faces: Vec<Face>) -> Observation {
     let face_count = faces.len();
-    Observation { timestamp: now, width: WIDTH, height: HEIGHT, faces, face_count }
+    let fingerprint = now.as_nanos() as u64;
+    Observation { timestamp: now, width: WIDTH, height: HEIGHT, fingerprint, faces, face_count }
 }
 
 /// A picture as it was taken, whether or not it was kept.
@@ -157,6 +162,10 @@ pub(crate) struct Scene {
     pub(crate) sways: bool,
     /// The person smiles and relaxes as the guidance says.
     pub(crate) obeys: bool,
+    /// What the smile of a person who does not obey grows or fades to; `None` leaves it as it is.
+    pub(crate) smiles_to: Option<f32>,
+    /// The models can make an embedding of the face.
+    pub(crate) aligned: bool,
     /// Faces beside the person's that were detected.
     pub(crate) bystanders: usize,
     /// The person is in the picture.
@@ -166,6 +175,8 @@ pub(crate) struct Scene {
     pub(crate) now_ms: u64,
     pub(crate) frames: u64,
     pub(crate) taken: Vec<Taken>,
+    /// Times at which the sequence asked who it sees.
+    pub(crate) asked_ms: Vec<u64>,
     pub(crate) restarts: Vec<Restart>,
     shows_smile: bool,
 }
@@ -185,12 +196,15 @@ impl Scene {
             frozen: false,
             sways: true,
             obeys: true,
+            smiles_to: None,
+            aligned: true,
             bystanders: 0,
             present: true,
             frame_ms: 50,
             now_ms: 1_000,
             frames: 0,
             taken: Vec::new(),
+            asked_ms: Vec::new(),
             restarts: Vec::new(),
             shows_smile: false,
         }
@@ -201,7 +215,12 @@ impl Scene {
             self.frames += 1;
         }
         if self.obeys {
-            self.person.smile = if self.shows_smile { 0.95 } else { 0.1 };
+            self.smiles_to = Some(if self.shows_smile { 0.95 } else { 0.1 });
+        }
+        if let Some(smile) = self.smiles_to {
+            // A smile comes and goes within a quarter of a second.
+            let step = 0.2 * self.frame_ms as f32 / 50.0;
+            self.person.smile += (smile - self.person.smile).clamp(-step, step);
         }
         let mut person = self.person.clone();
         if self.sways {
@@ -211,27 +230,58 @@ impl Scene {
         let faces = if self.present { vec![person.face(self.frames)] } else { Vec::new() };
         let mut observation = observation(Duration::from_millis(self.now_ms), faces);
         observation.face_count += self.bystanders;
+        observation.fingerprint = self.frames;
         observation
     }
 
     /// One frame; a picture that it becomes is assessed at once.
     pub(crate) fn frame(&mut self) -> Step {
-        let observation = self.observation();
-        let step = self.sequence.observe(&observation, Some(&self.quality)).unwrap();
-        self.now_ms += self.frame_ms;
-        self.note(&step);
+        let step = self.look();
         if step.shot.is_some() {
-            let t_ms = self.now_ms - self.frame_ms;
-            self.taken.push(Taken { t_ms, who: self.person.who });
-            let embedding = Some(self.person.who.embedding(self.person.smile));
-            let assessment = Assessment { pad_live: self.pad_live, embedding };
+            let assessment = self.assessment();
             let assessed = self.sequence.assess(assessment).unwrap();
             self.note(&assessed);
         }
         step
     }
 
-    fn note(&mut self, step: &Step) {
+    /// One frame without an assessment; who it shows is told when that is asked.
+    pub(crate) fn look(&mut self) -> Step {
+        let step = self.glance();
+        if step.identify {
+            let embedding = self.embedding();
+            let identified = self.sequence.identify(embedding).unwrap();
+            self.note(&identified);
+        }
+        step
+    }
+
+    /// One frame without any answer.
+    pub(crate) fn glance(&mut self) -> Step {
+        let observation = self.observation();
+        let step = self.sequence.observe(&observation, Some(&self.quality)).unwrap();
+        if step.shot.is_some() {
+            self.taken.push(Taken { t_ms: self.now_ms, who: self.person.who });
+        }
+        if step.identify {
+            self.asked_ms.push(self.now_ms);
+        }
+        self.now_ms += self.frame_ms;
+        self.note(&step);
+        step
+    }
+
+    /// What the models say of the person's picture.
+    pub(crate) fn assessment(&self) -> Assessment {
+        Assessment { pad_live: self.pad_live, embedding: self.embedding() }
+    }
+
+    /// Who the models take the person for.
+    pub(crate) fn embedding(&self) -> Option<Embedding> {
+        self.aligned.then(|| self.person.who.embedding(self.person.smile))
+    }
+
+    pub(crate) fn note(&mut self, step: &Step) {
         self.restarts.extend(step.restart);
         if let Some(guidance) = step.guidance {
             self.shows_smile = guidance == liveface_core::Guidance::Smile;
@@ -254,6 +304,36 @@ impl Scene {
             self.frame();
         }
         panic!("{} of {count} pictures after 400 frames", self.shots().len());
+    }
+
+    /// Goes on until everything taken was thrown away once more.
+    pub(crate) fn run_to_restart(&mut self) -> Restart {
+        let before = self.restarts.len();
+        for _ in 0..400 {
+            self.frame();
+            if let Some(restart) = self.restarts.get(before) {
+                return *restart;
+            }
+            assert!(!self.ended(), "{:?}", self.sequence.outcome());
+        }
+        panic!("no restart after 400 frames");
+    }
+
+    /// Goes on to the next picture and leaves it without an assessment.
+    pub(crate) fn run_to_unassessed(&mut self) -> Shot {
+        (0..400).find_map(|_| self.look().shot).expect("a picture within 400 frames")
+    }
+
+    /// Goes on until the sequence asks who it sees, and leaves that without an answer.
+    pub(crate) fn run_to_unidentified(&mut self) {
+        for _ in 0..400 {
+            let step = self.glance();
+            if step.identify {
+                return;
+            }
+            assert_eq!(step.shot, None, "a picture came first");
+        }
+        panic!("not asked in 400 frames");
     }
 
     /// Goes on to the verdict.

@@ -236,10 +236,14 @@ fn workspace(path: &str) -> PathBuf {
 }
 
 /// The engine, with the workspace's models and ONNX Runtime.
-pub(crate) fn engine_analyser() -> Box<dyn FaceAnalyser> {
+pub(crate) fn engine() -> Engine {
     let models = ModelSource::Folder(workspace("models"));
-    let engine = Engine::load(&EngineConfig { models, runtime: None }).unwrap();
-    Box::new(EngineAnalyser::new(engine, &Policy::default()))
+    Engine::load(&EngineConfig { models, runtime: None }).unwrap()
+}
+
+/// Eyes that are that engine.
+pub(crate) fn engine_analyser() -> Box<dyn FaceAnalyser> {
+    Box::new(EngineAnalyser::new(engine(), &Policy::default()))
 }
 
 /// A file of the fixtures.
