@@ -44,7 +44,7 @@ fn stages(criterion: &mut Criterion) {
     });
     drop(vision);
 
-    // A whole session sees a new frame each time; the picture stands still, so no shot is taken.
+    // A whole session; it sees that the picture stands still, so no shot is taken.
     let mut session = start(&engine, &policy);
     let mut t_ms = 0;
     criterion.bench_function("session push", |b| {

@@ -60,7 +60,7 @@ coded! {
         LessLight = "less_light", "Too bright: turn away from the light";
         /// The face moves or is out of focus.
         HoldStill = "hold_still", "Hold still";
-        /// The face must be relaxed for the first picture.
+        /// The face must be relaxed, until a smile is asked for and again for the selfie.
         RelaxFace = "relax_face", "Relax your face";
         /// The smile challenge.
         Smile = "smile", "Smile";
@@ -78,7 +78,7 @@ coded! {
         FaceLost = "face_lost", "No usable face was seen for too long";
         /// The face that came back is another person's.
         PersonChanged = "person_changed", "The face changed to another person's";
-        /// More than one face stayed in the picture.
+        /// More than one face was in the picture for too long.
         MultipleFaces = "multiple_faces", "More than one face was in the picture";
         /// The same picture came again and again.
         FrozenFrames = "frozen_frames", "The camera's picture stood still";

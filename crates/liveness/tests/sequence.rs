@@ -651,6 +651,13 @@ fn take_over(scene: &mut Scene, who: Who) -> u64 {
     restart.t_ms - swapped_ms
 }
 
+/// `who` has no picture from before the last restart, unless it is the one that caused it.
+fn assert_picture_free_until_restart(scene: &Scene, who: Who) {
+    let restart_ms = scene.restarts.last().unwrap().t_ms;
+    let mut theirs = scene.taken.iter().filter(|taken| taken.who == who);
+    assert!(theirs.all(|taken| taken.t_ms >= restart_ms), "{:?}", scene.taken);
+}
+
 #[test]
 fn another_person_restarts_at_any_picture() {
     for kept in 1..8 {
@@ -681,9 +688,8 @@ fn a_look_alike_who_takes_over_at_any_frame_is_found_out_at_once() {
             ..0.94 => 1,
             _ => 2,
         }] += 1;
-        let taken = scene.taken.len();
         assert!(take_over(&mut scene, Who::Twin) < 60, "after {frames} frames");
-        assert_eq!(scene.taken.len(), taken, "none of the look-alike's pictures was taken before");
+        assert_picture_free_until_restart(&scene, Who::Twin);
     }
     // Relaxed, while a smile comes or goes, smiling.
     assert!(faces.iter().all(|count| *count >= 5), "{faces:?}");
@@ -767,15 +773,14 @@ fn nobody_takes_over_behind_an_interruption() {
             scene.run_to_shots(kept);
             begins(&mut scene);
             scene.run_ms(1_000);
-            let taken = scene.taken.len();
             scene.person.who = Who::Twin;
             scene.run_ms(1_000);
             is_over(&mut scene);
             scene.run_to_end();
             assert_eq!(scene.restart_reasons(), [Reason::PersonChanged], "{name}, {kept} pictures");
-            // A new track alone keeps nobody from being looked at.
-            let twins = scene.taken.iter().filter(|taken| taken.who == Who::Twin).count();
-            assert_eq!((twins, scene.taken.len()), (8, taken + 8), "{name}, {kept} pictures");
+            assert_picture_free_until_restart(&scene, Who::Twin);
+            let set = &scene.taken[scene.taken.len() - 8..];
+            assert!(set.iter().all(|taken| taken.who == Who::Twin), "{name}, {kept} pictures");
         }
     }
 }
@@ -876,7 +881,7 @@ fn who_it_is_is_asked_from_the_first_picture_on_as_often_as_the_policy_says() {
         assert_eq!(looks[0], (scene.taken[0].t_ms, false), "not before the first picture");
         for pair in looks.windows(2) {
             let passed_ms = pair[1].0 - pair[0].0;
-            assert!(passed_ms < link_every_ms + frame_ms, "{passed_ms} ms unseen");
+            assert!(passed_ms < link_every_ms.max(1) + frame_ms, "{passed_ms} ms unseen");
             assert!(passed_ms > 0, "a picture is not asked about");
             assert!(!pair[1].1 || passed_ms >= link_every_ms, "asked after {passed_ms} ms");
         }
@@ -936,26 +941,25 @@ fn the_evidence_tells_the_weakest_link_since_the_last_restart() {
     };
     let mut scene = Scene::new();
     scene.run_to_shots(2);
-    // 18 degrees in one frame, which no picture shows.
-    (scene.obeys, scene.smiles_to, scene.person.smile) = (false, None, 0.5);
+    // More in one frame than is ever between two looks otherwise, and in no picture.
+    (scene.obeys, scene.smiles_to, scene.person.smile) = (false, None, 0.6);
     scene.run_ms(100);
     scene.obeys = true;
     let outcome = scene.run_to_end();
     assert_eq!(outcome.verdict, Verdict::Live);
     let weakest = outcome.evidence.similarity_min.unwrap();
-    assert!((weakest - similarity([0.1, 0.5])).abs() < 1e-5, "{weakest}");
+    assert!((weakest - similarity([0.1, 0.6])).abs() < 1e-5, "{weakest}");
     assert_eq!(scene.shots()[0].similarity, Some(1.0));
-    assert!(scene.shots().iter().all(|shot| shot.similarity.unwrap() > weakest));
+    assert!(scene.shots().iter().all(|shot| shot.similarity.unwrap() > weakest + 0.01));
 
     let mut scene = Scene::new();
     scene.run_to_shots(2);
-    (scene.obeys, scene.smiles_to, scene.person.smile) = (false, None, 0.5);
+    (scene.obeys, scene.smiles_to, scene.person.smile) = (false, None, 0.6);
     scene.run_ms(100);
     scene.obeys = true;
     take_over(&mut scene, Who::Bob);
     let weakest = scene.run_to_end().evidence.similarity_min.unwrap();
-    // Two frames of a growing smile lie between two looks.
-    assert!((weakest - similarity([0.1, 0.5])).abs() < 1e-5 || weakest > similarity([0.1, 0.5]));
+    assert!(weakest > similarity([0.1, 0.6]) + 0.01, "{weakest}");
 }
 
 // Frozen pictures.

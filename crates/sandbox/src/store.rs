@@ -212,10 +212,7 @@ impl Store {
 
     /// The jobs whose callback is not delivered, oldest first. What cannot be read is left where it
     /// is, and `skipped` is told.
-    pub(crate) fn callbacks(
-        &self,
-        skipped: impl Fn(&StoreError),
-    ) -> Result<Vec<Job>, StoreError> {
+    pub(crate) fn callbacks(&self, skipped: impl Fn(&StoreError)) -> Result<Vec<Job>, StoreError> {
         let transaction = self.read()?;
         let partner = self.partner.as_str();
         let (outbox, jobs) = (transaction.open_table(OUTBOX)?, transaction.open_table(JOBS)?);

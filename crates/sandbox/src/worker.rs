@@ -34,7 +34,9 @@ pub(crate) fn run(shared: &Shared, analyser: &mut dyn FaceAnalyser) {
 
 /// Ends one job; whether there was one.
 fn next(shared: &Shared, analyser: &mut dyn FaceAnalyser) -> Result<bool, StoreError> {
-    let Some((job, zip)) = shared.store.next_zip(|error| shared.note_fault(error))? else { return Ok(false) };
+    let Some((job, zip)) = shared.store.next_zip(|error| shared.note_fault(error))? else {
+        return Ok(false);
+    };
     let limits = ZipLimits { zip_bytes: shared.limits.zip_bytes, ..ZipLimits::default() };
     let upload = read_upload_zip(&zip, &limits).ok();
     let selfie = upload.as_ref().and_then(|upload| upload.images.iter().find(|i| i.is_selfie()));
@@ -86,7 +88,14 @@ fn look(
             Err(Unseen::Stopped) => return Ok(Err(Stopped)),
         }
     }
-    let enrolled = shared.store.template(&job.user_id)?;
+    let enrolled = match shared.store.template(&job.user_id) {
+        // It will never be readable: this job ends, those behind it go on.
+        Err(error @ StoreError::Record { .. }) => {
+            shared.note_fault(&error);
+            return rejected(Outcome::SYSTEM_ERROR);
+        }
+        enrolled => enrolled?,
+    };
     let seen = Seen { selfie: &selfie, liveness: &liveness };
     Ok(Ok(judge(&shared.policy, job.kind, enrolled.as_ref(), &seen)))
 }

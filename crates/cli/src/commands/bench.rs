@@ -63,8 +63,8 @@ pub(crate) fn run(common: &Common, options: &BenchOptions) -> Result<Exit, Failu
     let config: EngineConfig = super::engine_config(common);
     let engine = liveface::Engine::load(&config)?;
     let start_up = started.elapsed();
-    let frames = frames(options.replay.as_deref())?;
     let count = options.frames.max(1) as usize;
+    let frames = frames(options.replay.as_deref(), count)?;
     let bar = console::bar(9, "measuring");
     let mut vision = engine.vision();
     let stages = stages(&mut vision, &frames, count, &bar)?;
@@ -95,7 +95,8 @@ pub(crate) fn run(common: &Common, options: &BenchOptions) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-fn frames(replay: Option<&Path>) -> Result<Vec<Kept>, Failure> {
+/// At most `count` frames, decoded.
+fn frames(replay: Option<&Path>, count: usize) -> Result<Vec<Kept>, Failure> {
     let mut kept = Vec::new();
     let mut keep = |frame: &Frame<'_>| {
         use liveface_core::sample::{Border, Filter, rgb8};
@@ -108,7 +109,8 @@ fn frames(replay: Option<&Path>) -> Result<Vec<Kept>, Failure> {
     match replay {
         Some(path) => {
             let mut recording = Recording::open(path, 30.0)?;
-            while let Some(frame) = recording.next_frame()? {
+            for _ in 0..count {
+                let Some(frame) = recording.next_frame()? else { break };
                 keep(&frame);
             }
         }
