@@ -55,17 +55,16 @@ fn results(option: &str, fixture: &str, code: i32) -> Vec<Golden> {
     files
 }
 
-/// The first line in which two texts differ, for a message that can be read.
+/// Where two texts begin to differ, for a message that can be read.
 fn difference(committed: &str, found: &str) -> String {
-    let (mut old, mut new) = (committed.lines(), found.lines());
-    for number in 1.. {
-        match (old.next(), new.next()) {
-            (None, None) => break,
-            (old, new) if old == new => {}
-            (old, new) => return format!("line {number}:\n- {old:?}\n+ {new:?}"),
-        }
-    }
-    "line ends".to_owned()
+    let lines = committed.split('\n').zip(found.split('\n')).enumerate();
+    let Some((number, (old, new))) = lines.into_iter().find(|(_, (old, new))| old != new) else {
+        return "lines are missing or too many".to_owned();
+    };
+    let alike = old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count();
+    let part =
+        |line: &str| line.chars().skip(alike.saturating_sub(40)).take(120).collect::<String>();
+    format!("line {}:\n- {}\n+ {}", number + 1, part(old), part(new))
 }
 
 #[test]

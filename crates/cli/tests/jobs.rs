@@ -69,7 +69,7 @@ fn a_person_registers_and_authenticates_and_a_stranger_does_not() {
     place.capture("clips-f1", "4", "twice").expect(0);
     sandbox
         .run(&place, &["register", "twice", "--user-id", "user-1"])
-        .refused(6, &["2209", "re-enrolling"]);
+        .refused(3, &["2209", "re-enrolling"]);
     let twice = ["register", "twice", "--user-id", "user-1", "--allow-re-enroll"];
     sandbox.run(&place, &twice).expect(0);
 }
@@ -126,7 +126,7 @@ fn a_wrong_key_is_refused_and_not_printed() {
     let mut register = sandbox.command(&place, &["register", "mine", "--user-id", "user-1"]);
     let ended = run(register.env("LIVEFACE_API_KEY", "not-the-key"));
     assert!(!ended.stderr.contains("not-the-key"), "{}", ended.stderr);
-    ended.refused(6, &["2205", "API key"]);
+    ended.refused(3, &["2205", "API key"]);
 }
 
 #[test]
@@ -142,4 +142,18 @@ fn credentials_may_come_from_a_config_file() {
     let config = place.write("smile_config.json", config.to_string());
     let arguments = ["register", "mine", "--user-id", "user-1", "--json", "--config", &config];
     assert_eq!(place.run(arguments).expect(0).json()["approved"], true);
+}
+
+#[test]
+fn a_job_id_that_another_capture_used_is_refused_again_and_again() {
+    let place = Place::new();
+    let sandbox = Sandbox::start(&place);
+    place.capture("clips-f1", "1", "first").expect(0);
+    place.capture("clips-m1", "2", "second").expect(0);
+    let register = |tag| ["register", tag, "--user-id", "user-1", "--job-id", "job-1"];
+    assert_eq!(sandbox.run(&place, &register("first")).expect(0).json()["approved"], true);
+    for _ in 0..2 {
+        sandbox.run(&place, &register("second")).refused(3, &["2215", "another job id"]);
+        assert!(place.tags().contains(&("second".to_owned(), "idle".to_owned())));
+    }
 }

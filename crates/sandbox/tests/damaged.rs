@@ -5,8 +5,8 @@ mod common;
 
 use std::path::Path;
 
-use common::{Client, RED, callback_end, capture, start};
-use liveface_sandbox::CallbackState;
+use common::{Client, ColourAnalyser, RED, callback_end, capture, config, start};
+use liveface_sandbox::{CallbackState, Limits, Sandbox, SandboxConfig};
 use redb::{Database, Key, TableDefinition, Value};
 use serde_json::json;
 
@@ -37,7 +37,9 @@ fn a_job_that_cannot_be_read_blocks_neither_the_inbox_nor_the_outbox() {
     // The next jobs come behind them.
     write::<&str, u64>(dir.path(), "counters", "jobs", 1);
 
-    let sandbox = start(dir.path());
+    let limits = Limits { callback_tries: 1, ..Limits::default() };
+    let config = SandboxConfig { limits, ..config(dir.path()) };
+    let sandbox = Sandbox::start(config, Box::new(ColourAnalyser)).unwrap();
     let client = Client::of(&sandbox);
     let mut body = client.upload_body(4, "ann", "job-1");
     body["callback_url"] = json!("http://127.0.0.1:1/callback");

@@ -184,7 +184,7 @@ impl Client {
         let job = submission.job()?.ok_or_else(|| SubmitError::NoJob { tag: tag.clone() })?;
         let capture = sendable(&submission)?;
         let begun = Begun { earlier: Some(job.clone()), resumed: true };
-        self.go_on(&submission, &capture, job, begun, wait, progress)
+        self.go_on(&submission, &capture, job, &begun, wait, progress)
     }
 
     /// How far the job of the capture under `tag` is. Asks the server once when it accepted the job
@@ -246,7 +246,7 @@ impl Client {
             submission.set_job(&job)?;
         }
         let begun = Begun { earlier, resumed };
-        self.go_on(&submission, &capture, job, begun, request.wait, progress)
+        self.go_on(&submission, &capture, job, &begun, request.wait, progress)
     }
 
     fn new_job(&self, job_type: JobType, request: &JobRequest) -> Result<JobState, SubmitError> {
@@ -278,7 +278,7 @@ impl Client {
         submission: &Submission,
         capture: &Capture,
         mut job: JobState,
-        begun: Begun,
+        begun: &Begun,
         wait: Option<Duration>,
         mut progress: Watcher<'_>,
     ) -> Result<JobOutcome, SubmitError> {

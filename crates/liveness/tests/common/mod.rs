@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of this")]
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use liveface_core::{
@@ -89,17 +90,22 @@ impl Person {
     }
 }
 
+/// A spiral over the front of a ball of which the face is 1 high and three quarters wide.
+static BALL: LazyLock<[[f32; 3]; LANDMARK_COUNT]> = LazyLock::new(|| {
+    std::array::from_fn(|index| {
+        let along = (index as f32 + 0.5) / LANDMARK_COUNT as f32;
+        let (sin, cos) = (index as f32 * 2.399_963).sin_cos();
+        let radius = (1.0 - (1.0 - along) * (1.0 - along)).sqrt();
+        [radius * cos * 0.375, radius * sin * 0.5, (along - 1.0) * 0.4]
+    })
+});
+
 /// 478 points on an ellipsoid of the face's height and three quarters of its width.
 fn mesh(person: &Person, frame: u64) -> Landmarks {
     let angles = [person.pose.yaw_degrees, person.pose.pitch_degrees, person.pose.roll_degrees];
     let [(sy, cy), (sp, cp), (sr, cr)] = angles.map(|degrees| degrees.to_radians().sin_cos());
     let mut points = Box::new([Point3::default(); LANDMARK_COUNT]);
-    for (index, point) in points.iter_mut().enumerate() {
-        // A spiral over the front of a ball.
-        let along = (index as f32 + 0.5) / LANDMARK_COUNT as f32;
-        let (sin, cos) = (index as f32 * 2.399_963).sin_cos();
-        let radius = (1.0 - (1.0 - along) * (1.0 - along)).sqrt();
-        let (x, y, z) = (radius * cos * 0.375, radius * sin * 0.5, (along - 1.0) * 0.4);
+    for (index, (point, [x, y, z])) in points.iter_mut().zip(*BALL).enumerate() {
         let (x, z) = (x * cy - z * sy, z * cy + x * sy);
         let (y, z) = (y * cp - z * sp, z * cp + y * sp);
         let (x, y) = (x * cr - y * sr, y * cr + x * sr);
@@ -292,6 +298,14 @@ impl Scene {
         let until = self.now_ms + ms;
         while self.now_ms < until && !self.ended() {
             self.frame();
+        }
+    }
+
+    pub(crate) fn run_frames(&mut self, frames: usize) {
+        for _ in 0..frames {
+            if !self.ended() {
+                self.frame();
+            }
         }
     }
 
