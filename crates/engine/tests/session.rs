@@ -262,7 +262,7 @@ fn no_picture_shows_two_faces_however_short_the_second_is_there() {
     let mut session = start(&engine);
     let mut camera = Subject::open(folder("fixtures/clips-m1"), 15.0).unwrap();
     // The other face comes and goes between two looks of the detector.
-    let is_there = |index: usize| index % 8 != 0;
+    let is_there = |index: usize| !index.is_multiple_of(8);
     let mut pictures = Vec::new();
     let events = act(&mut session, &mut camera, 120, |index, frame, session| {
         let size = (frame.width(), frame.height());
