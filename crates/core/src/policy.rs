@@ -166,7 +166,7 @@ section! {
         smile_from: u32 = 3;
         /// Least change of any head angle between two pictures, degrees. Source: Smile ID Android, 0.75.
         min_motion_degrees: f32 = 0.75;
-        /// So many equal observations in a row are a frozen camera. Own choice: sensor noise never repeats.
+        /// So many equal pictures in a row are a frozen camera. Own choice: sensor noise never repeats.
         frozen_frames: u32 = 5;
     }
 }
@@ -393,6 +393,12 @@ impl Policy {
             self.encoding.jpeg_quality.to_string(),
             (1..=100).contains(&self.encoding.jpeg_quality),
             "1 to 100",
+        )?;
+        rule(
+            "identity.link_every_ms",
+            self.identity.link_every_ms.to_string(),
+            self.identity.link_every_ms <= 250,
+            "at most 250: a smile grows within that time",
         )?;
         for (name, side) in [
             ("encoding.liveness_side", self.encoding.liveness_side),
