@@ -51,10 +51,22 @@ fn the_upload_url_names_the_host_that_the_client_used() {
     let dir = tempfile::tempdir().unwrap();
     let sandbox = start(dir.path());
     let port = sandbox.address().port();
-    let base = format!("http://localhost:{port}/v1");
-    let client = Client::new(&base, sandbox.partner_id(), sandbox.api_key());
-    let url = client.open(&client.upload_body(4, "ann", "job-1"));
-    assert!(url.starts_with(&format!("http://localhost:{port}/")), "{url}");
+    // A name that nobody can look up: the request itself says it.
+    let body = Client::of(&sandbox).upload_body(4, "ann", "job-1").to_string();
+    let mut stream = TcpStream::connect(sandbox.address()).unwrap();
+    write!(
+        stream,
+        "POST /v1/upload HTTP/1.1\r\nHost: laptop.example:{port}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.contains(&format!("\"upload_url\":\"http://laptop.example:{port}/")),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -15,6 +15,10 @@ const FIELD_OF_VIEW_DEGREES: f64 = 63.0;
 /// Distance of the camera's near plane. Source: MediaPipe's default camera.
 const NEAR: f64 = 1.0;
 
+/// A face whose centimetres are smaller than this on the near plane is rounding error: a face of 16
+/// pixels in a picture of 16,384 is a hundred times larger.
+const SMALLEST_SCALE: f64 = 1e-6;
+
 /// The pose of a mesh that has none.
 const UNKNOWN: Pose =
     Pose { yaw_degrees: f32::NAN, pitch_degrees: f32::NAN, roll_degrees: f32::NAN };
@@ -121,7 +125,7 @@ impl PoseSolver {
             .map(|(row, column)| rotation[column][row] * covariance[row][column])
             .sum();
         let scale = along / spread;
-        (scale.is_finite() && scale > 0.0).then_some((scale, rotation))
+        (scale.is_finite() && scale > SMALLEST_SCALE).then_some((scale, rotation))
     }
 }
 
