@@ -130,7 +130,7 @@ fn a_killed_capture_leaves_the_old_one_or_the_new_one() {
         let early = kill(running.child);
         match (early, saving) {
             (true, _) => {}
-            (false, true) => saving_time = saving_time * 2 / 3,
+            (false, true) => saving_time /= 2,
             (false, false) => whole_time = whole_time * 2 / 3,
         }
         let rest: Vec<String> = running.lines.iter().collect();
@@ -157,7 +157,7 @@ fn a_killed_capture_leaves_the_old_one_or_the_new_one() {
         current = found;
     }
     eprintln!("{killed} killed, {killed_while_saving} while saving ({kept:?}), {saved} saved");
-    assert!(killed > 0 && killed_while_saving > 0);
+    assert!(killed >= KILLS as u32 / 2 && killed_while_saving > 0);
 
     // What the killed ones left behind is gone after the next save.
     run(&mut capture(&place, "clips-f1")).expect(0);
@@ -279,7 +279,7 @@ fn a_killed_registration_goes_on_as_the_same_job() {
         shares.into_iter().map(|share| share.join().unwrap()).sum()
     });
     eprintln!("{killed} of {KILLS} killed before their end");
-    assert!(killed > 0);
+    assert!(killed >= KILLS as usize / 2);
 
     // The server counts the jobs that were announced: nobody announced another one.
     let numbers = numbers.into_inner().unwrap();
