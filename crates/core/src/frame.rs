@@ -95,6 +95,33 @@ impl Rotation {
     }
 }
 
+/// How much smaller than the picture a frame's planes are, in each direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reduction {
+    /// The planes hold every pixel.
+    #[default]
+    None,
+    /// A stored pixel is the mean of 2 x 2 pixels.
+    Half,
+    /// A stored pixel is the mean of 4 x 4 pixels.
+    Quarter,
+    /// A stored pixel is the mean of 8 x 8 pixels.
+    Eighth,
+}
+
+impl Reduction {
+    /// How many pixels of the picture lie along a side of a stored one: 1, 2, 4 or 8.
+    #[must_use]
+    pub const fn factor(self) -> u32 {
+        match self {
+            Self::None => 1,
+            Self::Half => 2,
+            Self::Quarter => 4,
+            Self::Eighth => 8,
+        }
+    }
+}
+
 /// One plane of a frame.
 #[derive(Clone, Copy)]
 pub struct Plane<'a> {
@@ -156,18 +183,47 @@ pub enum FrameError {
         /// The format.
         format: PixelFormat,
     },
+    /// A focal length that no lens has.
+    #[error("a focal length of {given} pixels was given; it must be a positive number")]
+    FocalLength {
+        /// What was given.
+        given: String,
+    },
+    /// The planes are not of the size that the reduction gives.
+    #[error(
+        "planes of {stored_width}x{stored_height} pixels were given for a picture of \
+         {width}x{height} at 1/{factor} of its size, rounded up"
+    )]
+    Reduced {
+        /// The picture's width.
+        width: u32,
+        /// The picture's height.
+        height: u32,
+        /// How many times smaller the planes were said to be.
+        factor: u32,
+        /// The planes' width.
+        stored_width: u32,
+        /// The planes' height.
+        stored_height: u32,
+    },
 }
 
 /// A frame as the camera gave it: borrowed, never copied. Sizes are checked once, when it is made.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     format: PixelFormat,
+    /// The planes' own size, in pixels.
     stored_width: u32,
     stored_height: u32,
+    /// The picture's size before it is turned, in pixels.
+    picture_width: u32,
+    picture_height: u32,
+    reduction: Reduction,
     planes: [Plane<'a>; 3],
     rotation: Rotation,
     mirrored: bool,
     range: ColourRange,
+    focal_length_px: Option<f32>,
     timestamp: Timestamp,
 }
 
@@ -220,10 +276,14 @@ impl<'a> Frame<'a> {
             format,
             stored_width: width,
             stored_height: height,
+            picture_width: width,
+            picture_height: height,
+            reduction: Reduction::None,
             planes: held,
             rotation: Rotation::None,
             mirrored: false,
             range: ColourRange::Limited,
+            focal_length_px: None,
             timestamp,
         })
     }
@@ -240,6 +300,33 @@ impl<'a> Frame<'a> {
     ) -> Result<Self, FrameError> {
         let plane = Plane { data, stride: width as usize * 3 };
         Self::new(PixelFormat::Rgb8, width, height, &[plane], timestamp)
+    }
+
+    /// The same frame, said to hold a picture of `width` x `height` pixels, before it is turned, at
+    /// a reduced scale: stored pixel (x, y) is the mean of the pixels from (`factor` x,
+    /// `factor` y) on. Everything that is said of the frame is said in pixels of the whole
+    /// picture; only what is read is less fine.
+    ///
+    /// # Errors
+    /// When the planes' sides are not the picture's over the factor, rounded up, or a side of the
+    /// picture is too large.
+    pub fn reduced(
+        mut self,
+        reduction: Reduction,
+        width: u32,
+        height: u32,
+    ) -> Result<Self, FrameError> {
+        let factor = reduction.factor();
+        let (stored_width, stored_height) = self.stored_size();
+        if width > Self::MAX_SIDE || height > Self::MAX_SIDE {
+            return Err(FrameError::Size { width, height });
+        }
+        if (width.div_ceil(factor), height.div_ceil(factor)) != (stored_width, stored_height) {
+            return Err(FrameError::Reduced { width, height, factor, stored_width, stored_height });
+        }
+        (self.picture_width, self.picture_height) = (width, height);
+        self.reduction = reduction;
+        Ok(self)
     }
 
     /// The same frame with the turn that brings it upright.
@@ -264,6 +351,20 @@ impl<'a> Frame<'a> {
         self
     }
 
+    /// The same frame with the camera's focal length, in pixels of the upright picture at its full
+    /// size. Head poses rest on it; without it the lens is taken to be MediaPipe's default, with a vertical
+    /// field of view of 63 degrees.
+    ///
+    /// # Errors
+    /// When it is no positive number.
+    pub fn with_focal_length_px(mut self, pixels: f32) -> Result<Self, FrameError> {
+        if !(pixels.is_finite() && pixels > 0.0) {
+            return Err(FrameError::FocalLength { given: pixels.to_string() });
+        }
+        self.focal_length_px = Some(pixels);
+        Ok(self)
+    }
+
     /// The same frame, captured at another time.
     #[must_use]
     pub const fn at(mut self, timestamp: Timestamp) -> Self {
@@ -280,19 +381,31 @@ impl<'a> Frame<'a> {
     /// Width of the upright picture, in pixels.
     #[must_use]
     pub const fn width(&self) -> u32 {
-        if self.rotation.swaps_sides() { self.stored_height } else { self.stored_width }
+        if self.rotation.swaps_sides() { self.picture_height } else { self.picture_width }
     }
 
     /// Height of the upright picture, in pixels.
     #[must_use]
     pub const fn height(&self) -> u32 {
-        if self.rotation.swaps_sides() { self.stored_width } else { self.stored_height }
+        if self.rotation.swaps_sides() { self.picture_width } else { self.picture_height }
+    }
+
+    /// How much smaller the planes are than the picture.
+    #[must_use]
+    pub const fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
     /// The upright picture as a box from (0, 0).
     #[must_use]
     pub fn bounds(&self) -> Rect {
         Rect::new(0.0, 0.0, self.width() as f32, self.height() as f32)
+    }
+
+    /// The camera's focal length, in pixels of the upright picture, when it is known.
+    #[must_use]
+    pub const fn focal_length_px(&self) -> Option<f32> {
+        self.focal_length_px
     }
 
     /// When it was captured.
@@ -314,24 +427,32 @@ impl<'a> Frame<'a> {
         self.format.plane_size(0, self.stored_width as usize, self.stored_height as usize)
     }
 
+    /// The planes' own width and height, in pixels.
     pub(crate) const fn stored_size(&self) -> (u32, u32) {
         (self.stored_width, self.stored_height)
     }
 
     /// The map from pixels of the upright picture to stored pixels.
     pub(crate) fn stored_from_upright(&self) -> Affine {
-        let (w, h) = (self.stored_width as f32 - 1.0, self.stored_height as f32 - 1.0);
+        let (w, h) = (self.picture_width as f32 - 1.0, self.picture_height as f32 - 1.0);
         let turn = match self.rotation {
             Rotation::None => Affine { a: 1.0, b: 0.0, tx: 0.0, c: 0.0, d: 1.0, ty: 0.0 },
             Rotation::Clockwise90 => Affine { a: 0.0, b: 1.0, tx: 0.0, c: -1.0, d: 0.0, ty: h },
             Rotation::Half => Affine { a: -1.0, b: 0.0, tx: w, c: 0.0, d: -1.0, ty: h },
             Rotation::Clockwise270 => Affine { a: 0.0, b: -1.0, tx: w, c: 1.0, d: 0.0, ty: 0.0 },
         };
-        if self.mirrored {
+        let picture = if self.mirrored {
             Affine { a: -1.0, b: 0.0, tx: w, c: 0.0, d: 1.0, ty: 0.0 }.after(turn)
         } else {
             turn
+        };
+        if self.reduction == Reduction::None {
+            return picture;
         }
+        // A stored pixel's centre is the middle of the pixels that it is the mean of.
+        let factor = self.reduction.factor() as f32;
+        let (scale, offset) = (1.0 / factor, 0.5 / factor - 0.5);
+        Affine::scale_then_move(scale, scale, offset, offset).after(picture)
     }
 }
 
@@ -344,6 +465,7 @@ impl std::fmt::Debug for Frame<'_> {
             .field("height", &self.height())
             .field("rotation", &self.rotation)
             .field("mirrored", &self.mirrored)
+            .field("reduction", &self.reduction)
             .field("timestamp", &self.timestamp)
             .finish_non_exhaustive()
     }
@@ -371,6 +493,57 @@ mod tests {
         assert!(matches!(make(10, 4, 30), Err(FrameError::Short { needed: 120, .. })));
         assert_eq!(make(10, 3, 35), Ok(()));
         assert!(make(10, 3, usize::MAX).is_err());
+    }
+
+    #[test]
+    fn a_focal_length_is_a_positive_number() {
+        let frame = Frame::rgb(1, 1, &[0; 3], Timestamp::ZERO).unwrap();
+        assert_eq!(frame.focal_length_px(), None);
+        assert_eq!(frame.with_focal_length_px(515.6).unwrap().focal_length_px(), Some(515.6));
+        for given in [0.0, -500.0, f32::NAN, f32::INFINITY] {
+            let error = frame.with_focal_length_px(given).unwrap_err();
+            assert_eq!(error, FrameError::FocalLength { given: given.to_string() });
+        }
+    }
+
+    #[test]
+    fn a_reduced_frame_speaks_of_the_whole_picture() {
+        let data = [0u8; 3 * 2 * 3];
+        let small = Frame::rgb(3, 2, &data, Timestamp::ZERO).unwrap();
+        let frame = small.reduced(Reduction::Quarter, 11, 6).unwrap();
+        assert_eq!((frame.width(), frame.height(), frame.stored_size()), (11, 6, (3, 2)));
+        assert_eq!(frame.rotated(Rotation::Clockwise90).bounds(), Rect::new(0.0, 0.0, 6.0, 11.0));
+        for (reduction, width, height) in [
+            (Reduction::Quarter, 13, 6),
+            (Reduction::Quarter, 11, 4),
+            (Reduction::Half, 11, 6),
+            (Reduction::None, 11, 6),
+        ] {
+            let refused = small.reduced(reduction, width, height).map(|_| ());
+            assert!(matches!(refused, Err(FrameError::Reduced { .. })), "{reduction:?} {width}");
+        }
+        let refused = small.reduced(Reduction::Half, u32::MAX, 6).map(|_| ());
+        assert!(matches!(refused, Err(FrameError::Size { .. })));
+    }
+
+    #[test]
+    fn a_stored_pixel_lies_in_the_middle_of_the_pixels_that_it_is_the_mean_of() {
+        let data = [0u8; 3 * 4 * 2];
+        let small = Frame::rgb(4, 2, &data, Timestamp::ZERO).unwrap();
+        let whole = small.reduced(Reduction::Half, 8, 4).unwrap();
+        for (rotation, mirrored, corner) in [
+            // Where the middle of the upright picture's first 2 x 2 pixels is stored.
+            (Rotation::None, false, (0.0, 0.0)),
+            (Rotation::None, true, (3.0, 0.0)),
+            (Rotation::Clockwise90, false, (0.0, 1.0)),
+            (Rotation::Clockwise90, true, (3.0, 1.0)),
+            (Rotation::Half, false, (3.0, 1.0)),
+            (Rotation::Clockwise270, false, (3.0, 0.0)),
+        ] {
+            let frame = whole.rotated(rotation).mirrored(mirrored);
+            let at = frame.stored_from_upright().apply(crate::Point2::new(0.5, 0.5));
+            assert_eq!((at.x, at.y), corner, "{rotation:?} {mirrored}");
+        }
     }
 
     #[test]
