@@ -41,7 +41,7 @@ pub struct ShotRecord {
     pub t_ms: u64,
     /// What the person was asked to show.
     pub challenge: Option<Challenge>,
-    /// Where the head pointed.
+    /// Where the head pointed, by this picture alone.
     pub pose: Pose,
     /// 0 none to 1 a broad smile.
     pub smile: f32,

@@ -34,12 +34,12 @@ pub mod landmark {
 
 /// The 478 points of a face, in pixels of the upright picture.
 #[derive(Clone, PartialEq)]
-pub struct Landmarks(Box<[Point3; LANDMARK_COUNT]>);
+pub struct Landmarks([Point3; LANDMARK_COUNT]);
 
 impl Landmarks {
     /// Landmarks from their points.
     #[must_use]
-    pub fn new(points: Box<[Point3; LANDMARK_COUNT]>) -> Self {
+    pub const fn new(points: [Point3; LANDMARK_COUNT]) -> Self {
         Self(points)
     }
 
@@ -83,7 +83,21 @@ impl std::fmt::Debug for Landmarks {
     }
 }
 
-/// Where the head points, in degrees; 0, 0, 0 looks into the camera.
+/// Where the head points, in degrees; 0, 0, 0 looks out of the picture, against the camera's axis.
+///
+/// The three angles are those of the rotation matrix R that brings a point from the face's axes to the
+/// camera's; both have x to image right, y up and z towards the viewer, so that a face of pose 0 looks
+/// along +z. R = Ry(yaw) Rx(-pitch) Rz(-roll), where each turns about its axis by the right-hand rule:
+/// the head rolls about its own z first, is then lifted about x, and is turned about the camera's y last.
+/// With s and c for the sine and cosine of yaw (y), pitch (p) and roll (r):
+///
+/// ```text
+///     | cy cr + sy sp sr    cy sr - sy sp cr    sy cp |
+/// R = | -cp sr              cp cr               sp    |
+///     | -sy cr + cy sp sr   -sy sr - cy sp cr   cy cp |
+/// ```
+///
+/// so yaw = atan2(R13, R33), pitch = asin(R23) within -90 to 90, and roll = atan2(-R21, R22).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pose {
     /// Positive when the nose points to image right (the subject's own left).
@@ -125,16 +139,77 @@ impl EyeOpenness {
 /// What the face shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expression {
-    /// 0 closed to 1 wide open.
+    /// 0 closed to 1 wide open: the lid distance over the eye's width in space, on a curve that
+    /// never stands still. 0.5 is half shut.
     pub eye_openness: EyeOpenness,
     /// Lid distance over eye width, as measured.
     pub eye_aspect_ratio: EyeOpenness,
-    /// 0 none to 1 a broad smile.
+    /// 0 none to 1 a broad smile: the smile ratio on a curve that never stands still.
     pub smile: f32,
     /// Mouth width over outer-eye distance plus twice the lift of the corners, as measured.
     pub smile_ratio: f32,
     /// 0 shut to 1 wide open.
     pub mouth_open: f32,
+    /// Where the eyes look, relative to the head.
+    pub gaze: Gaze,
+}
+
+/// Where the eyes look relative to the head, in degrees; 0, 0 is straight out of the face.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Gaze {
+    /// Positive when the eyes look to image right.
+    pub yaw_degrees: f32,
+    /// Positive when the eyes look up.
+    pub pitch_degrees: f32,
+}
+
+/// A part of the face that something can cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FacePart {
+    /// The eyes and what lies between them.
+    Eyes,
+    /// The nose and the upper cheeks beside it.
+    Nose,
+    /// The mouth, the chin and the lower cheeks.
+    Mouth,
+    /// The half of the face on the image's left side.
+    ImageLeft,
+    /// The half of the face on the image's right side.
+    ImageRight,
+}
+
+impl std::fmt::Display for FacePart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Eyes => "eyes",
+            Self::Nose => "nose",
+            Self::Mouth => "mouth",
+            Self::ImageLeft => "image-left half",
+            Self::ImageRight => "image-right half",
+        })
+    }
+}
+
+/// How much of the face something covers: a mask, a hand, sunglasses, the edge of the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Occlusion {
+    /// Share of the most covered part that is covered, 0 to 1. A mask covers the mouth, not the
+    /// face; a face with a mask is as far from usable as one behind a book.
+    pub share: f32,
+    /// The part that is covered most, when one is.
+    pub part: Option<FacePart>,
+}
+
+/// What one frame alone gave, before smoothing along the track.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// Where the head points.
+    pub pose: Pose,
+    /// What the face shows.
+    pub expression: Expression,
+    /// What covers it.
+    pub occlusion: Occlusion,
 }
 
 /// One face in one frame.
@@ -148,16 +223,32 @@ pub struct Face {
     pub detection_score: f32,
     /// The mesh's confidence that a face is there, 0 to 1.
     pub presence: f32,
-    /// The mesh.
+    /// The mesh, as this frame alone gave it.
     pub landmarks: Landmarks,
-    /// Where the head points.
+    /// Where the head points, smoothed along the track.
     pub pose: Pose,
-    /// What the face shows.
+    /// What the face shows, smoothed along the track and fitted to the person's neutral face.
     pub expression: Expression,
+    /// What covers the face, smoothed along the track.
+    pub occlusion: Occlusion,
+    /// The same as this frame alone gave it.
+    pub raw: Measured,
+    /// The same as this frame alone gave it, by the person's own neutral face: what smoothing hides.
+    pub fitted: Measured,
+}
+
+impl Face {
+    /// What the face shows, smoothed and as this frame alone has it. What must hold of a picture must
+    /// hold of both: the smoothed values do not flicker, the others are what the picture will show.
+    #[must_use]
+    pub const fn shown(&self) -> [Measured; 2] {
+        let Self { pose, expression, occlusion, .. } = *self;
+        [Measured { pose, expression, occlusion }, self.fitted]
+    }
 }
 
 /// Everything that vision saw in one frame.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
     /// The frame's timestamp.
     pub timestamp: Timestamp,
@@ -167,8 +258,8 @@ pub struct Observation {
     pub height: u32,
     /// Equal for equal pictures, see [`sample::fingerprint`](crate::sample::fingerprint).
     pub fingerprint: u64,
-    /// The faces, the tracked one first.
+    /// The faces that are followed, the capture subject first.
     pub faces: Vec<Face>,
-    /// Faces seen in all: a second face is noticed by the detector before it has a mesh.
+    /// Faces seen in all: those followed, and those that the detector sees and no track follows.
     pub face_count: usize,
 }

@@ -52,6 +52,8 @@ coded! {
         CentreFace = "centre_face", "Centre your face";
         /// The head is turned away.
         LookStraight = "look_straight", "Look straight ahead";
+        /// Something covers a part of the face: a mask, a hand, sunglasses.
+        UncoverFace = "uncover_face", "Take off what covers your face";
         /// An eye is closed.
         OpenEyes = "open_eyes", "Open your eyes";
         /// The face is too dark.

@@ -22,9 +22,12 @@ pub use capture::{
 };
 pub use embedding::Embedding;
 pub use face::{
-    Expression, EyeOpenness, Face, LANDMARK_COUNT, Landmarks, Observation, Pose, landmark,
+    Expression, EyeOpenness, Face, FacePart, Gaze, LANDMARK_COUNT, Landmarks, Measured,
+    Observation, Occlusion, Pose, landmark,
 };
-pub use frame::{ColourRange, Frame, FrameError, PixelFormat, Plane, Rotation, Timestamp};
+pub use frame::{
+    ColourRange, Frame, FrameError, PixelFormat, Plane, Reduction, Rotation, Timestamp,
+};
 pub use geometry::{Affine, Point2, Point3, Rect, RotatedSquare};
 pub use guidance::{Challenge, Guidance, Reason};
 pub use policy::{Policy, PolicyError};

@@ -64,6 +64,8 @@ section! {
         pose: PoseLimits = PoseLimits::default();
         /// What the face must show.
         expression: ExpressionLimits = ExpressionLimits::default();
+        /// How much of the face may be covered.
+        occlusion: OcclusionLimits = OcclusionLimits::default();
         /// How good the picture must be.
         quality: QualityLimits = QualityLimits::default();
         /// How many pictures of what.
@@ -90,11 +92,78 @@ section! {
         min_presence: f32 = 0.5;
         /// A region with a shorter side, in pixels, has no face worth a mesh. Own choice.
         min_region_side: f32 = 16.0;
-        /// While tracking, the detector looks for a second face every so many frames. Own choice: 0.5 s at 15 frames a second.
-        redetect_every_frames: u32 = 8;
+        /// While tracking, the detector looks for a second face at least so often, in milliseconds of frame time; before a picture is taken it looks at that very frame. Own choice: who steps into the frame is asked out of it within a second.
+        redetect_every_ms: u64 = 1_000;
         /// A second face smaller than this share of the tracked face's area is a bystander and ignored. Source: Smile ID's enhanced capture ignores faces below 3 % of the frame, about a tenth of the subject's.
         bystander_area: f32 = 0.1;
+        /// So many faces are followed at most, the capture subject counted; more are only counted. Own choice: a capture refuses the second, and each costs a run of the mesh a frame.
+        max_faces: u32 = 3;
+        /// Two boxes that overlap more than this are around one face (intersection over union). Source: MediaPipe face mesh associates faces from 0.5 on.
+        same_face_overlap: f32 = 0.5;
+        /// After a face beside another one was lost, the detector looks at so many frames, every one: it may have gone behind the other, and when it comes out the other's mesh may slide over to it. Own choice: 2 s at 15 frames a second.
+        look_behind_frames: u32 = 30;
+        /// What is smoothed along a track, and how much.
+        smoothing: Smoothing = Smoothing::default();
+        /// Learning the person's neutral face.
+        calibration: Calibration = Calibration::default();
+        /// A camera's JPEG pictures are decoded at a reduced scale as long as their short side keeps at least this, in pixels. Own choice: 1280x720 is looked at as 640x360, in which the smallest face that may be taken still has some 90.
+        min_decoded_side: u32 = 360;
     }
+}
+
+section! {
+    /// Learning the person's own open eyes and neutral mouth along a track, from frames that can
+    /// show a neutral face.
+    Calibration {
+        /// The neutral frames of so long are remembered, milliseconds of frame time. Own choice: longer than a blink or a word, shorter than a capture.
+        window_ms: u64 = 4_000;
+        /// The person's own measures are trusted fully after so many milliseconds of neutral frames, in part before. Own choice.
+        trusted_after_ms: u64 = 1_500;
+        /// Largest yaw of a neutral frame, absolute degrees. Own choice: the mesh's eyes and mouth hardly change within it.
+        max_yaw_degrees: f32 = 12.0;
+        /// Largest pitch of a neutral frame, absolute degrees. Own choice: a face that looks straight ahead is measured as -14 to 11.
+        max_pitch_degrees: f32 = 18.0;
+        /// Largest opening of the mouth in a neutral frame, 0 to 1. Own choice: an open mouth is narrower.
+        max_mouth_open: f32 = 0.3;
+        /// A frame that smiles more than this, 0 to 1 for a typical face, is not neutral. Own choice: `expression.max_neutral_smile`, so that a smile that is held, but not broad enough, is not learned as the neutral face.
+        max_smile: f32 = 0.5;
+        /// Least lid distance over eye width of a person's open eye. Measured on photos: 0.20. So an eye of 0.08, shut, stays shut whatever was learned.
+        min_open_eye_aspect: f32 = 0.20;
+        /// Largest lid distance over eye width of a person's open eye. Measured on photos: 0.40.
+        max_open_eye_aspect: f32 = 0.40;
+        /// Least smile ratio of a person's relaxed mouth. Measured: 0.50 on rendered faces. Together with the next it bounds what an odd start can do to a smile.
+        min_neutral_smile_ratio: f32 = 0.50;
+        /// Largest smile ratio of a person's relaxed mouth. Measured: 0.67 on rendered faces, 0.69 on photos.
+        max_neutral_smile_ratio: f32 = 0.70;
+    }
+}
+
+section! {
+    /// How what was measured is smoothed along a track: the one-euro filter of Casiez, Roussel and Vogel
+    /// (CHI 2012), a low pass whose cutoff rises with the speed of the value.
+    Smoothing {
+        /// Yaw, pitch and roll, in degrees. Own choice, from rendered clips at 15 frames a second: a still head jitters less than half as much, a turn of 30 degrees lags by less than 5 ms.
+        pose: OneEuro = OneEuro { min_cutoff_hz: 0.4, speed_coefficient: 0.2, speed_cutoff_hz: 1.0 };
+        /// Openness of the eyes, smile and opening of the mouth, each 0 to 1. Own choice: a smile that takes 0.8 s or less to grow lags by less than a frame of 67 ms, a blink not at all.
+        expression: OneEuro = OneEuro { min_cutoff_hz: 0.7, speed_coefficient: 2.0, speed_cutoff_hz: 1.0 };
+        /// The directions of gaze, in degrees. Own choice: as `pose`.
+        gaze: OneEuro = OneEuro { min_cutoff_hz: 0.4, speed_coefficient: 0.2, speed_cutoff_hz: 1.0 };
+        /// The covered share of the face, 0 to 1. Own choice: as `expression`.
+        occlusion: OneEuro = OneEuro { min_cutoff_hz: 0.7, speed_coefficient: 2.0, speed_cutoff_hz: 1.0 };
+    }
+}
+
+/// The parameters of a one-euro filter. All three are given together, without defaults of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneEuro {
+    /// Cutoff of a value that stands still, in hertz: the lower, the less a still head jitters.
+    pub min_cutoff_hz: f32,
+    /// How much the cutoff rises with the value's speed, in hertz for one unit of the value a second: the
+    /// higher, the less a moving head lags.
+    pub speed_coefficient: f32,
+    /// Cutoff of the low pass on the speed, in hertz. Source: Casiez et al., 1.
+    pub speed_cutoff_hz: f32,
 }
 
 section! {
@@ -138,6 +207,14 @@ section! {
         min_smile: f32 = 0.8;
         /// A relaxed face smiles at most this, 0 to 1. Own choice: clearly below `min_smile`.
         max_neutral_smile: f32 = 0.5;
+    }
+}
+
+section! {
+    /// How much of the face may be covered.
+    OcclusionLimits {
+        /// Largest share of the most covered part of the face that is covered, 0 to 1. Source: measured on 63 painted-over faces and 34 harmless changes of them, see `crates/vision/src/occlusion.rs`; 96 % of the harmless pictures are below it.
+        max_share: f32 = 0.4;
     }
 }
 
@@ -273,6 +350,10 @@ impl Policy {
         share("tracking.detection_overlap", self.tracking.detection_overlap)?;
         share("tracking.min_presence", self.tracking.min_presence)?;
         share("tracking.bystander_area", self.tracking.bystander_area)?;
+        share("tracking.same_face_overlap", self.tracking.same_face_overlap)?;
+        let calibration = &self.tracking.calibration;
+        share("tracking.calibration.max_mouth_open", calibration.max_mouth_open)?;
+        share("tracking.calibration.max_smile", calibration.max_smile)?;
         share("viewfinder.min_face_area", self.viewfinder.min_face_area)?;
         share("viewfinder.max_face_area", self.viewfinder.max_face_area)?;
         share("viewfinder.max_offset", self.viewfinder.max_offset)?;
@@ -280,6 +361,7 @@ impl Policy {
         share("expression.min_eye_openness", self.expression.min_eye_openness)?;
         share("expression.min_smile", self.expression.min_smile)?;
         share("expression.max_neutral_smile", self.expression.max_neutral_smile)?;
+        share("occlusion.max_share", self.occlusion.max_share)?;
         share("quality.min_luminance", self.quality.min_luminance)?;
         share("quality.max_luminance", self.quality.max_luminance)?;
         share("quality.max_over_exposed", self.quality.max_over_exposed)?;
@@ -296,9 +378,40 @@ impl Policy {
             ("pose.max_pitch_degrees", self.pose.max_pitch_degrees),
             ("pose.max_roll_degrees", self.pose.max_roll_degrees),
             ("pose.max_speed", self.pose.max_speed),
+            ("tracking.calibration.max_yaw_degrees", calibration.max_yaw_degrees),
+            ("tracking.calibration.max_pitch_degrees", calibration.max_pitch_degrees),
+            ("tracking.calibration.min_open_eye_aspect", calibration.min_open_eye_aspect),
+            ("tracking.calibration.min_neutral_smile_ratio", calibration.min_neutral_smile_ratio),
         ] {
             rule(name, value.to_string(), value.is_finite() && value > 0.0, "a positive number")?;
         }
+        for (name, least, largest) in [
+            (
+                "tracking.calibration.max_open_eye_aspect",
+                calibration.min_open_eye_aspect,
+                calibration.max_open_eye_aspect,
+            ),
+            (
+                "tracking.calibration.max_neutral_smile_ratio",
+                calibration.min_neutral_smile_ratio,
+                calibration.max_neutral_smile_ratio,
+            ),
+        ] {
+            let holds = (least..=1.0).contains(&largest);
+            rule(name, largest.to_string(), holds, "from the least one to 1")?;
+        }
+        rule(
+            "tracking.calibration.window_ms",
+            calibration.window_ms.to_string(),
+            (100..=60_000).contains(&calibration.window_ms),
+            "100 to 60000",
+        )?;
+        rule(
+            "tracking.calibration.trusted_after_ms",
+            calibration.trusted_after_ms.to_string(),
+            (1..=calibration.window_ms).contains(&calibration.trusted_after_ms),
+            "1 to tracking.calibration.window_ms",
+        )?;
         let viewfinder = &self.viewfinder;
         rule(
             "viewfinder.aspect",
@@ -367,10 +480,36 @@ impl Policy {
             "at least 2",
         )?;
         rule(
-            "tracking.redetect_every_frames",
-            self.tracking.redetect_every_frames.to_string(),
-            self.tracking.redetect_every_frames >= 1,
-            "at least 1",
+            "tracking.redetect_every_ms",
+            self.tracking.redetect_every_ms.to_string(),
+            self.tracking.redetect_every_ms <= 10_000,
+            "at most 10000: a second person must be noticed",
+        )?;
+        rule(
+            "tracking.max_faces",
+            self.tracking.max_faces.to_string(),
+            (1..=16).contains(&self.tracking.max_faces),
+            "1 to 16",
+        )?;
+        let Smoothing { pose, expression, gaze, occlusion } = self.tracking.smoothing;
+        for (name, OneEuro { min_cutoff_hz, speed_coefficient, speed_cutoff_hz }) in [
+            ("tracking.smoothing.pose", pose),
+            ("tracking.smoothing.expression", expression),
+            ("tracking.smoothing.gaze", gaze),
+            ("tracking.smoothing.occlusion", occlusion),
+        ] {
+            let works =
+                [min_cutoff_hz, speed_cutoff_hz].iter().all(|hz| hz.is_finite() && *hz > 0.0)
+                    && speed_coefficient.is_finite()
+                    && speed_coefficient >= 0.0;
+            let given = format!("{min_cutoff_hz} Hz, {speed_coefficient}, {speed_cutoff_hz} Hz");
+            rule(name, given, works, "two positive cutoffs and a coefficient of 0 or more")?;
+        }
+        rule(
+            "tracking.min_decoded_side",
+            self.tracking.min_decoded_side.to_string(),
+            self.tracking.min_decoded_side >= 64,
+            "at least 64",
         )?;
         let timing = &self.timing;
         rule(
@@ -434,6 +573,7 @@ mod tests {
             ("[sequence]\nmin_motion_degrees = 40.0", "sequence.min_motion_degrees"),
             ("[sequence]\nmin_motion_degrees = nan", "sequence.min_motion_degrees"),
             ("[sequence]\nfrozen_frames = 1", "sequence.frozen_frames"),
+            ("[tracking]\nmin_decoded_side = 63", "tracking.min_decoded_side"),
             ("[expression]\nmax_neutral_smile = 0.9", "expression.min_smile"),
             ("[presentation]\nattack_below = 0.6", "presentation.attack_below"),
             ("[viewfinder]\naspect = 0.01", "viewfinder.aspect"),
@@ -441,6 +581,27 @@ mod tests {
             ("[viewfinder]\nmin_margin = nan", "viewfinder.min_margin"),
             ("[pose]\nmax_speed = inf", "pose.max_speed"),
             ("[quality]\nmin_sharpness = -1.0", "quality.min_sharpness"),
+            ("[tracking]\nmax_faces = 0", "tracking.max_faces"),
+            ("[tracking]\nsame_face_overlap = 1.5", "tracking.same_face_overlap"),
+            (
+                "[tracking.smoothing.gaze]\nmin_cutoff_hz = 0.0\nspeed_coefficient = 0.2\n\
+                 speed_cutoff_hz = 1.0",
+                "tracking.smoothing.gaze",
+            ),
+            ("[occlusion]\nmax_share = 1.5", "occlusion.max_share"),
+            ("[tracking.calibration]\nwindow_ms = 0", "tracking.calibration.window_ms"),
+            (
+                "[tracking.calibration]\ntrusted_after_ms = 9000",
+                "tracking.calibration.trusted_after_ms",
+            ),
+            (
+                "[tracking.calibration]\nmax_open_eye_aspect = 0.1",
+                "tracking.calibration.max_open_eye_aspect",
+            ),
+            (
+                "[tracking.calibration]\nmin_neutral_smile_ratio = nan",
+                "tracking.calibration.min_neutral_smile_ratio",
+            ),
         ] {
             match Policy::from_toml(text).unwrap_err() {
                 PolicyError::Value { name: named, .. } => assert_eq!(named, name, "{text}"),
