@@ -1,19 +1,42 @@
-//! One model in ONNX Runtime: its session, its input buffer, and the checks on both.
+//! One model in ONNX Runtime: its session, its input and output buffers, and the checks on them.
 
-use liveface_core::sample::{self, Border, Filter};
+#![allow(unsafe_code)]
+// `ort` allocates names, lists and values for every run; a frame must allocate nothing. So a run calls
+// ONNX Runtime's C interface directly, with buffers that were made when the model was loaded.
+
+use std::ffi::{CStr, CString, c_char};
+use std::time::{Duration, Instant};
+
+use liveface_core::sample::{self, Border, Filter, TensorForm};
 use liveface_core::{Affine, Frame};
-use ndarray::Array4;
-use ort::session::{Session, SessionOutputs};
+use ndarray::{ArrayD, IxDyn};
+use ort::AsPointer;
+use ort::session::Session;
+use ort::sys::OrtValue;
 use ort::value::{Tensor, ValueType};
 
 use crate::error::VisionError;
+use crate::kernels::operators;
 use crate::manifest::{Colour, Entry, Layout};
 use crate::runtime::Runtime;
+
+struct Output {
+    name: CString,
+    value: Tensor<f32>,
+}
 
 pub(crate) struct Net {
     name: String,
     session: Session,
     input: Tensor<f32>,
+    input_name: CString,
+    outputs: Vec<Output>,
+    /// Where the outputs' names lie, as a run wants them.
+    output_names: Vec<*const c_char>,
+    /// Where the outputs' tensors lie.
+    output_values: Vec<*mut OrtValue>,
+    /// Spent in ONNX Runtime so far.
+    spent: Duration,
     side: u32,
     layout: Layout,
     colour: Colour,
@@ -31,23 +54,39 @@ impl Net {
         let side = entry.input.side().ok_or_else(|| {
             entry.wrong("the input is not one square picture of three channels, 16 to 1024 pixels")
         })?;
-        let session = Session::builder(runtime.environment())
+        let builder = Session::builder(runtime.environment())
             .map_err(|error| failed(error.to_string()))?
             // One thread: the nets are too small for two to pay, and results must not depend on it.
             .with_intra_threads(1)
             .map_err(|error| failed(error.to_string()))?
             .with_intra_op_spinning(false)
             .map_err(|error| failed(error.to_string()))?
-            .commit_from_memory(bytes)
+            .with_operators(operators::domain().map_err(|error| failed(error.to_string()))?)
+            .map_err(|error| failed(error.to_string()))?;
+        let session = runtime
+            .choice()
+            .commit(&entry.file, &builder, bytes)
             .map_err(|error| failed(error.to_string()))?;
         check_shapes(entry, &session)?;
-        let shape = entry.input.shape.map(|side| side as usize);
-        let input = Tensor::from_array(Array4::<f32>::zeros(shape))
-            .map_err(|error| failed(error.to_string()))?;
+        let tensor = |shape: &[i64]| {
+            let shape: Vec<usize> = shape.iter().map(|side| *side as usize).collect();
+            Tensor::from_array(ArrayD::<f32>::zeros(IxDyn(&shape)))
+                .map_err(|error| failed(error.to_string()))
+        };
+        let c_name = |name: &str| CString::new(name).map_err(|error| failed(error.to_string()));
+        let mut outputs = Vec::new();
+        for output in &entry.outputs {
+            outputs.push(Output { name: c_name(&output.name)?, value: tensor(&output.shape)? });
+        }
         Ok(Self {
             name: entry.file.clone(),
             session,
-            input,
+            input: tensor(&entry.input.shape)?,
+            input_name: c_name(&entry.input.name)?,
+            output_names: outputs.iter().map(|output| output.name.as_ptr()).collect(),
+            output_values: outputs.iter().map(|output| output.value.ptr().cast_mut()).collect(),
+            outputs,
+            spent: Duration::ZERO,
             side,
             layout: entry.input.layout,
             colour: entry.input.colour,
@@ -69,54 +108,79 @@ impl Net {
         filter: Filter,
         border: Border,
     ) {
-        let (mean, factor, layout) = (self.mean, 1.0 / self.scale, self.layout);
-        let order = match self.colour {
-            Colour::Rgb => [0, 1, 2],
-            Colour::Bgr => [2, 1, 0],
+        let form = TensorForm {
+            planar: matches!(self.layout, Layout::Nchw),
+            bgr: matches!(self.colour, Colour::Bgr),
+            mean: self.mean,
+            scale: self.scale,
         };
-        let plane = (self.side * self.side) as usize;
         let (_, data) = self.input.extract_tensor_mut();
-        let mut index = 0;
-        sample::rgb(frame, to_picture, (self.side, self.side), filter, border, |pixel| {
-            let values = order.map(|channel| (pixel[channel] - mean) * factor);
-            match layout {
-                Layout::Nhwc => data[index * 3..index * 3 + 3].copy_from_slice(&values),
-                Layout::Nchw => {
-                    for (channel, value) in values.into_iter().enumerate() {
-                        data[channel * plane + index] = value;
-                    }
-                }
-            }
-            index += 1;
-        });
+        sample::tensor(frame, to_picture, (self.side, self.side), filter, border, &form, data);
     }
 
-    /// Runs the model on the filled input and hands its outputs to `decode`.
-    pub(crate) fn run<T>(
-        &mut self,
-        decode: impl FnOnce(&Outputs<'_>) -> Result<T, VisionError>,
-    ) -> Result<T, VisionError> {
-        let outputs = self.session.run(ort::inputs![&self.input]).map_err(|error| {
-            VisionError::Inference { model: self.name.clone(), why: error.to_string() }
-        })?;
-        decode(&Outputs { model: &self.name, outputs })
+    /// What the input was filled with.
+    pub(crate) fn input(&self) -> &[f32] {
+        self.input.extract_tensor().1
+    }
+
+    /// Runs the model on the filled input. Allocates nothing of its own.
+    pub(crate) fn run(&mut self) -> Result<Outputs<'_>, VisionError> {
+        let (names, values) = ([self.input_name.as_ptr()], [self.input.ptr()]);
+        let started = Instant::now();
+        // SAFETY: the session, the names and the tensors belong to `self` and outlive the call; the
+        // session is borrowed mutably, so nothing else runs it; there are as many outputs as names,
+        // none is null, so ONNX Runtime writes into them or answers with an error.
+        let status = unsafe {
+            (ort::api().Run)(
+                self.session.ptr().cast_mut(),
+                std::ptr::null(),
+                names.as_ptr(),
+                values.as_ptr(),
+                1,
+                self.output_names.as_ptr(),
+                self.output_names.len(),
+                self.output_values.as_mut_ptr(),
+            )
+        };
+        self.spent += started.elapsed();
+        if !status.0.is_null() {
+            // SAFETY: a status that is not null has a message; it is released once, after that.
+            let why = unsafe {
+                let message = CStr::from_ptr((ort::api().GetErrorMessage)(status.0));
+                let why = message.to_string_lossy().into_owned();
+                (ort::api().ReleaseStatus)(status.0);
+                why
+            };
+            return Err(VisionError::Inference { model: self.name.clone(), why });
+        }
+        Ok(Outputs { model: &self.name, outputs: &self.outputs })
+    }
+
+    /// The time spent in ONNX Runtime since the model was loaded.
+    pub(crate) const fn spent(&self) -> Duration {
+        self.spent
     }
 }
 
+// SAFETY: the pointers in `output_names` and `output_values` point into `outputs`, which the value
+// owns and moves with it; they are only used by `run`, which borrows all of it mutably.
+unsafe impl Send for Net {}
+
 /// What a run gave.
-pub(crate) struct Outputs<'s> {
-    model: &'s str,
-    outputs: SessionOutputs<'s>,
+pub(crate) struct Outputs<'n> {
+    model: &'n str,
+    outputs: &'n [Output],
 }
 
 impl Outputs<'_> {
     /// The values of output `name`, whose shape was checked at load.
     pub(crate) fn get(&self, name: &str) -> Result<&[f32], VisionError> {
-        let failed = |why: String| VisionError::Inference { model: self.model.to_owned(), why };
-        let value = self.outputs.get(name).ok_or_else(|| failed(format!("no output `{name}`")))?;
-        let (_, data) =
-            value.try_extract_tensor::<f32>().map_err(|error| failed(error.to_string()))?;
-        Ok(data)
+        let output = self.outputs.iter().find(|output| output.name.as_bytes() == name.as_bytes());
+        let output = output.ok_or_else(|| VisionError::Inference {
+            model: self.model.to_owned(),
+            why: format!("no output `{name}`"),
+        })?;
+        Ok(output.value.extract_tensor().1)
     }
 }
 
