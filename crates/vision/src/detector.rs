@@ -24,7 +24,7 @@ pub struct Detection {
 }
 
 pub(crate) struct Detector {
-    net: Net,
+    pub(crate) net: Net,
     decode: Blazeface,
     anchors: Vec<Point2>,
 }
@@ -45,12 +45,16 @@ impl Detector {
         Ok(Self { net, decode, anchors })
     }
 
-    /// All faces of `frame`, the most certain first.
+    /// Puts all faces of `frame` into `found`, in place of what was there, the most certain first.
     pub(crate) fn detect(
         &mut self,
         frame: &Frame<'_>,
         limits: &policy::Tracking,
-    ) -> Result<Vec<Detection>, VisionError> {
+        found: &mut Vec<Detection>,
+    ) -> Result<(), VisionError> {
+        found.clear();
+        // Room for whatever a frame may bring, so that it never grows again.
+        found.reserve(self.anchors.len());
         let (width, height) = (frame.width() as f32, frame.height() as f32);
         // The long side fills the input, the short one is centred between black bars.
         let long = width.max(height);
@@ -59,32 +63,30 @@ impl Detector {
         let map = Affine::scale_then_move(scale, scale, offset.x, offset.y);
         self.net.fill(frame, map, Filter::Bilinear, Border::Black);
         let (decode, anchors) = (&self.decode, &self.anchors);
-        let candidates = self.net.run(|outputs| {
-            let (boxes, scores) = (outputs.get("regressors")?, outputs.get("classificators")?);
-            let place = |x: f32, y: f32| Point2::new(x * long + offset.x, y * long + offset.y);
-            let mut found = Vec::new();
-            for ((row, logit), anchor) in boxes.chunks_exact(ROW).zip(scores).zip(anchors) {
-                let score = sigmoid(logit.clamp(-decode.score_clip, decode.score_clip));
-                if score < limits.min_detection_score {
-                    continue;
-                }
-                let at = |i: usize| {
-                    (row[i] / decode.box_scale + anchor.x, row[i + 1] / decode.box_scale + anchor.y)
-                };
-                let (centre_x, centre_y) = at(0);
-                let (w, h) = (row[2] / decode.box_scale, row[3] / decode.box_scale);
-                let corner = place(centre_x - w * 0.5, centre_y - h * 0.5);
-                let bounds =
-                    Rect::new(corner.x, corner.y, (w * long).max(0.0), (h * long).max(0.0));
-                let keypoints = std::array::from_fn(|k| {
-                    let (x, y) = at(4 + 2 * k);
-                    place(x, y)
-                });
-                found.push(Detection { score, bounds, keypoints });
+        let outputs = self.net.run()?;
+        let (boxes, scores) = (outputs.get("regressors")?, outputs.get("classificators")?);
+        let place = |x: f32, y: f32| Point2::new(x * long + offset.x, y * long + offset.y);
+        for ((row, logit), anchor) in boxes.chunks_exact(ROW).zip(scores).zip(anchors) {
+            let score = sigmoid(logit.clamp(-decode.score_clip, decode.score_clip));
+            if score < limits.min_detection_score {
+                continue;
             }
-            Ok(found)
-        })?;
-        Ok(weighted_non_maximum_suppression(candidates, limits.detection_overlap))
+            let at = |i: usize| {
+                (row[i] / decode.box_scale + anchor.x, row[i + 1] / decode.box_scale + anchor.y)
+            };
+            let (centre_x, centre_y) = at(0);
+            let (w, h) = (row[2] / decode.box_scale, row[3] / decode.box_scale);
+            let corner = place(centre_x - w * 0.5, centre_y - h * 0.5);
+            let bounds = Rect::new(corner.x, corner.y, (w * long).max(0.0), (h * long).max(0.0));
+            let keypoints = std::array::from_fn(|k| {
+                let (x, y) = at(4 + 2 * k);
+                place(x, y)
+            });
+            let rank = found.partition_point(|better| better.score >= score);
+            found.insert(rank, Detection { score, bounds, keypoints });
+        }
+        weighted_non_maximum_suppression(found, limits.detection_overlap);
+        Ok(())
     }
 }
 
@@ -107,40 +109,40 @@ pub(crate) fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// Overlapping candidates become one: their mean, weighted by score, with the best one's score.
-/// Source: MediaPipe's `NonMaxSuppressionCalculator`, algorithm "weighted".
-fn weighted_non_maximum_suppression(
-    mut candidates: Vec<Detection>,
-    overlap: f32,
-) -> Vec<Detection> {
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut kept = Vec::new();
-    while let Some(best) = candidates.first() {
+/// Overlapping candidates, which come the best first, become one: their mean, weighted by score, with the
+/// best one's score. Source: MediaPipe's `NonMaxSuppressionCalculator`, algorithm "weighted".
+fn weighted_non_maximum_suppression(candidates: &mut Vec<Detection>, overlap: f32) {
+    let mut kept = 0;
+    while let Some(best) = candidates.get(kept) {
         let (bounds, score) = (best.bounds, best.score);
-        let (group, rest): (Vec<_>, Vec<_>) = candidates
-            .into_iter()
-            .partition(|c| c.bounds.intersection_over_union(bounds) > overlap);
-        candidates = rest;
-        if group.is_empty() {
+        let joins = |c: &Detection| c.bounds.intersection_over_union(bounds) > overlap;
+        if !joins(best) {
             // A box without area overlaps nothing, not even itself.
-            candidates.remove(0);
+            candidates.remove(kept);
             continue;
         }
-        let total: f32 = group.iter().map(|c| c.score).sum();
+        let group = || candidates[kept..].iter().filter(|c| joins(c));
+        let total: f32 = group().map(|c| c.score).sum();
         let mean = |value: &dyn Fn(&Detection) -> f32| {
-            group.iter().map(|c| value(c) * c.score).sum::<f32>() / total
+            group().map(|c| value(c) * c.score).sum::<f32>() / total
         };
         let (left, top) = (mean(&|c| c.bounds.x), mean(&|c| c.bounds.y));
         let (right, bottom) = (mean(&|c| c.bounds.right()), mean(&|c| c.bounds.bottom()));
-        kept.push(Detection {
+        let merged = Detection {
             score,
             bounds: Rect::new(left, top, right - left, bottom - top),
             keypoints: std::array::from_fn(|k| {
                 Point2::new(mean(&|c| c.keypoints[k].x), mean(&|c| c.keypoints[k].y))
             }),
+        };
+        let mut index = 0;
+        candidates.retain(|c| {
+            index += 1;
+            index <= kept || !joins(c)
         });
+        candidates.insert(kept, merged);
+        kept += 1;
     }
-    kept
 }
 
 #[cfg(test)]
@@ -157,10 +159,8 @@ mod tests {
 
     #[test]
     fn overlapping_candidates_become_their_weighted_mean() {
-        let kept = weighted_non_maximum_suppression(
-            vec![candidate(2.0, 0.6), candidate(0.0, 0.9), candidate(100.0, 0.7)],
-            0.3,
-        );
+        let mut kept = vec![candidate(0.0, 0.9), candidate(100.0, 0.7), candidate(2.0, 0.6)];
+        weighted_non_maximum_suppression(&mut kept, 0.3);
         assert_eq!(kept.len(), 2);
         assert_eq!(kept[0].score, 0.9);
         assert!((kept[0].bounds.x - 0.8).abs() < 1e-6);
@@ -171,6 +171,8 @@ mod tests {
     #[test]
     fn a_box_without_area_ends_the_loop_too() {
         let flat = Detection { bounds: Rect::new(3.0, 3.0, 0.0, 0.0), ..candidate(3.0, 0.9) };
-        assert!(weighted_non_maximum_suppression(vec![flat], 0.3).is_empty());
+        let mut kept = vec![flat];
+        weighted_non_maximum_suppression(&mut kept, 0.3);
+        assert!(kept.is_empty());
     }
 }

@@ -10,7 +10,7 @@ use crate::net::Net;
 use crate::runtime::Runtime;
 
 pub(crate) struct Embedder {
-    net: Net,
+    pub(crate) net: Net,
     output: String,
     decode: FaceEmbedding,
 }
@@ -39,6 +39,6 @@ impl Embedder {
         let aligned = Affine::similarity(&seen, &template).and_then(Affine::inverse);
         let Some(to_picture) = aligned else { return Ok(None) };
         self.net.fill(frame, to_picture, Filter::Area, Border::Black);
-        self.net.run(|outputs| Ok(Embedding::new(outputs.get(&self.output)?)))
+        Ok(Embedding::new(self.net.run()?.get(&self.output)?))
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::provider::Provider;
+
 /// Why the models could not be loaded or run. No message holds biometric data.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -41,6 +43,15 @@ pub enum VisionError {
         loaded: PathBuf,
         /// The library that was asked for.
         asked: PathBuf,
+    },
+    /// The execution provider that was asked for is not compiled in.
+    #[error(
+        "this build has no execution provider `{provider}`; build with the feature `{provider}`, or \
+         use `cpu`"
+    )]
+    ProviderNotBuiltIn {
+        /// What was asked for.
+        provider: Provider,
     },
     /// A file of the models folder cannot be read.
     #[error("the model file {path} cannot be read: {source}; give a complete models folder")]

@@ -3,21 +3,27 @@
 //! This is the only crate that knows ONNX Runtime. Start with [`Runtime::load`], then
 //! [`Vision::load`]; follow a face through frames with [`Tracker`].
 
+mod calibration;
 mod detector;
 mod embedding;
 mod error;
 mod expression;
+mod kernels;
 mod manifest;
 mod mesh;
 mod models;
 mod net;
+mod occlusion;
 mod pose;
 mod presentation;
+mod provider;
 mod runtime;
+mod smooth;
 mod tracker;
 
 pub use detector::Detection;
 pub use error::VisionError;
 pub use models::{ModelFiles, ModelSource};
+pub use provider::{ModelProvider, Provider};
 pub use runtime::{ONNX_RUNTIME_VERSION, Runtime};
 pub use tracker::{Tracker, Vision};

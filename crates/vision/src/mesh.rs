@@ -14,8 +14,17 @@ use crate::runtime::Runtime;
 const SURFACE: usize = 468;
 
 pub(crate) struct Mesh {
-    net: Net,
+    pub(crate) net: Net,
     decode: Box<AttentionMesh>,
+}
+
+/// A square picture: R, G, B of each pixel in row order.
+#[derive(Clone, Copy)]
+pub(crate) struct Picture<'p> {
+    /// Width and height, in pixels.
+    pub(crate) side: usize,
+    /// 0 black to 1 bright, gamma-coded; `side` x `side` x 3.
+    pub(crate) rgb: &'p [f32],
 }
 
 /// What the mesh model says of a region.
@@ -23,6 +32,8 @@ pub(crate) struct MeshResult {
     /// How sure it is that a face is there, 0 to 1.
     pub(crate) presence: f32,
     pub(crate) landmarks: Landmarks,
+    /// The same points in pixels of the model's own square picture.
+    pub(crate) in_picture: Landmarks,
 }
 
 impl Mesh {
@@ -81,6 +92,12 @@ impl Mesh {
         }
     }
 
+    /// The model's own square picture of the last run: the face upright, R, G, B of each pixel in
+    /// row order, 0 to 1. Whatever looks at the face's pixels on every frame reads them here.
+    pub(crate) fn picture(&self) -> Picture<'_> {
+        Picture { side: self.net.side() as usize, rgb: self.net.input() }
+    }
+
     /// The mesh of what lies in `region`.
     pub(crate) fn run(
         &mut self,
@@ -91,42 +108,38 @@ impl Mesh {
         let scale = to_picture.scale();
         self.net.fill(frame, to_picture, Filter::Bilinear, Border::Replicate);
         let decode = &self.decode;
-        self.net.run(|outputs| {
-            let mut points = Box::new([Point3::default(); LANDMARK_COUNT]);
-            for (point, xyz) in
-                points.iter_mut().zip(outputs.get("output_mesh_identity")?.chunks_exact(3))
-            {
-                *point = Point3::new(xyz[0], xyz[1], xyz[2]);
+        let outputs = self.net.run()?;
+        let mut points = [Point3::default(); LANDMARK_COUNT];
+        for (point, xyz) in
+            points.iter_mut().zip(outputs.get("output_mesh_identity")?.chunks_exact(3))
+        {
+            *point = Point3::new(xyz[0], xyz[1], xyz[2]);
+        }
+        // The refined parts replace x and y; depth stays the coarse mesh's.
+        for (output, indices) in [
+            ("output_lips", &decode.output_lips),
+            ("output_left_eye", &decode.output_left_eye),
+            ("output_right_eye", &decode.output_right_eye),
+        ] {
+            for (index, xy) in indices.iter().zip(outputs.get(output)?.chunks_exact(2)) {
+                points[*index] = Point3::new(xy[0], xy[1], points[*index].z);
             }
-            // The refined parts replace x and y; depth stays the coarse mesh's.
-            for (output, indices) in [
-                ("output_lips", &decode.output_lips),
-                ("output_left_eye", &decode.output_left_eye),
-                ("output_right_eye", &decode.output_right_eye),
-            ] {
-                for (index, xy) in indices.iter().zip(outputs.get(output)?.chunks_exact(2)) {
-                    points[*index] = Point3::new(xy[0], xy[1], points[*index].z);
-                }
+        }
+        for (output, indices, around) in [
+            ("output_left_iris", &decode.output_left_iris, &decode.output_left_iris_z_average),
+            ("output_right_iris", &decode.output_right_iris, &decode.output_right_iris_z_average),
+        ] {
+            let z = around.iter().map(|i| points[*i].z).sum::<f32>() / around.len() as f32;
+            for (index, xy) in indices.iter().zip(outputs.get(output)?.chunks_exact(2)) {
+                points[*index] = Point3::new(xy[0], xy[1], z);
             }
-            for (output, indices, around) in [
-                ("output_left_iris", &decode.output_left_iris, &decode.output_left_iris_z_average),
-                (
-                    "output_right_iris",
-                    &decode.output_right_iris,
-                    &decode.output_right_iris_z_average,
-                ),
-            ] {
-                let z = around.iter().map(|i| points[*i].z).sum::<f32>() / around.len() as f32;
-                for (index, xy) in indices.iter().zip(outputs.get(output)?.chunks_exact(2)) {
-                    points[*index] = Point3::new(xy[0], xy[1], z);
-                }
-            }
-            for point in points.iter_mut() {
-                let placed = to_picture.apply(point.xy());
-                *point = Point3::new(placed.x, placed.y, point.z * scale);
-            }
-            let presence = sigmoid(outputs.get("conv_faceflag")?[0]);
-            Ok(MeshResult { presence, landmarks: Landmarks::new(points) })
-        })
+        }
+        let in_picture = Landmarks::new(points);
+        for point in &mut points {
+            let placed = to_picture.apply(point.xy());
+            *point = Point3::new(placed.x, placed.y, point.z * scale);
+        }
+        let presence = sigmoid(outputs.get("conv_faceflag")?[0]);
+        Ok(MeshResult { presence, landmarks: Landmarks::new(points), in_picture })
     }
 }

@@ -139,7 +139,7 @@ fn embedded(file: &str) -> Result<Cow<'static, [u8]>, VisionError> {
         "models.toml",
         "canonical_face.toml",
         "blazeface_short_128.w16.onnx",
-        "facemesh_attention478_192.w16.onnx",
+        "facemesh_attention478_192.fused.w16.onnx",
         "faceplugin_liveness.onnx",
         "mobilefacenet192_112.onnx",
     )

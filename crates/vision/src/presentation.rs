@@ -10,7 +10,7 @@ use crate::net::Net;
 use crate::runtime::Runtime;
 
 pub(crate) struct Presentation {
-    net: Net,
+    pub(crate) net: Net,
     output: String,
     decode: PresentationAttack,
 }
@@ -37,15 +37,14 @@ impl Presentation {
         let map = Affine::from_region(region, side, side);
         self.net.fill(frame, map, Filter::Bilinear, Border::Replicate);
         let PresentationAttack { live_index: index, softmax, .. } = self.decode;
-        self.net.run(|outputs| {
-            let logits = outputs.get(&self.output)?;
-            if !softmax {
-                return Ok(logits[index]);
-            }
-            let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = logits.iter().map(|logit| (logit - top).exp()).sum();
-            Ok((logits[index] - top).exp() / sum)
-        })
+        let outputs = self.net.run()?;
+        let logits = outputs.get(&self.output)?;
+        if !softmax {
+            return Ok(logits[index]);
+        }
+        let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f32 = logits.iter().map(|logit| (logit - top).exp()).sum();
+        Ok((logits[index] - top).exp() / sum)
     }
 }
 

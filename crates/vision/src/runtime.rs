@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::VisionError;
+use crate::provider::{Choice, ModelProvider, Provider};
 
 /// The version that the set-up installs.
 pub const ONNX_RUNTIME_VERSION: &str = "1.22.1";
@@ -36,6 +37,7 @@ static LOADED: Mutex<Option<(PathBuf, ort::environment::Environment)>> = Mutex::
 pub struct Runtime {
     environment: ort::environment::Environment,
     library: PathBuf,
+    choice: Choice,
 }
 
 impl Runtime {
@@ -52,7 +54,8 @@ impl Runtime {
             if *held != library {
                 return Err(VisionError::RuntimeLoaded { loaded: held.clone(), asked: library });
             }
-            return Ok(Self { environment: environment.clone(), library });
+            let environment = environment.clone();
+            return Ok(Self { environment, library, choice: Choice::default() });
         }
         let unusable = |why: String| VisionError::RuntimeUnusable {
             path: library.clone(),
@@ -65,13 +68,32 @@ impl Runtime {
             .build()
             .map_err(|error| unusable(error.to_string()))?;
         *loaded = Some((library.clone(), environment.clone()));
-        Ok(Self { environment, library })
+        Ok(Self { environment, library, choice: Choice::default() })
     }
 
     /// The library file in use.
     #[must_use]
     pub fn library(&self) -> &Path {
         &self.library
+    }
+
+    /// The same runtime, told to run the models that it loads from now on with `provider`.
+    ///
+    /// # Errors
+    /// When this build has no such provider.
+    pub fn with_provider(mut self, provider: Provider) -> Result<Self, VisionError> {
+        self.choice = Choice::new(provider)?;
+        Ok(self)
+    }
+
+    /// What runs each model that was loaded with this runtime or a clone of it.
+    #[must_use]
+    pub fn providers(&self) -> Vec<ModelProvider> {
+        self.choice.models()
+    }
+
+    pub(crate) const fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     pub(crate) const fn environment(&self) -> &ort::environment::Environment {

@@ -1,16 +1,24 @@
 //! Following faces from frame to frame, and the set of models that does it.
 
-use liveface_core::{Embedding, Face, Frame, Observation, RotatedSquare, policy, sample};
+use std::time::Duration;
 
+use liveface_core::{
+    Embedding, Face, Frame, Measured, Observation, Rect, RotatedSquare, Timestamp, policy, sample,
+};
+
+use crate::calibration::Calibration;
 use crate::detector::{Detection, Detector};
 use crate::embedding::Embedder;
 use crate::error::VisionError;
 use crate::expression::expression;
 use crate::mesh::{Mesh, MeshResult};
 use crate::models::ModelFiles;
+use crate::net::Net;
+use crate::occlusion::occlusion;
 use crate::pose::PoseSolver;
 use crate::presentation::Presentation;
 use crate::runtime::Runtime;
+use crate::smooth::Smoother;
 
 /// The loaded models. One frame at a time; load several for several threads.
 pub struct Vision {
@@ -36,6 +44,13 @@ impl Vision {
         })
     }
 
+    /// The time spent in ONNX Runtime since the models were loaded.
+    #[must_use]
+    pub fn spent(&self) -> Duration {
+        let nets = [&self.detector.net, &self.mesh.net, &self.presentation.net, &self.embedder.net];
+        nets.into_iter().map(Net::spent).sum()
+    }
+
     /// Runs the detector on the whole frame: every face, the most certain first.
     ///
     /// # Errors
@@ -45,7 +60,9 @@ impl Vision {
         frame: &Frame<'_>,
         limits: &policy::Tracking,
     ) -> Result<Vec<Detection>, VisionError> {
-        self.detector.detect(frame, limits)
+        let mut found = Vec::new();
+        self.detector.detect(frame, limits, &mut found)?;
+        Ok(found)
     }
 
     /// Everything about every face of a single picture, the largest first.
@@ -58,10 +75,8 @@ impl Vision {
         limits: &policy::Tracking,
     ) -> Result<Vec<Face>, VisionError> {
         let mut faces = Vec::new();
-        for (index, detection) in self.detector.detect(frame, limits)?.iter().enumerate() {
-            let region = self.mesh.region_of_detection(detection);
-            let Some(seen) = self.look(frame, region, limits)? else { continue };
-            faces.push(self.face(frame, seen, index as u32, detection.score));
+        for (index, detection) in self.detect(frame, limits)?.iter().enumerate() {
+            faces.extend(self.find(frame, detection, index as u32, limits)?);
         }
         faces.sort_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()));
         Ok(faces)
@@ -77,9 +92,8 @@ impl Vision {
         last: &Face,
         limits: &policy::Tracking,
     ) -> Result<Option<Face>, VisionError> {
-        let region = self.mesh.region_of_landmarks(&last.landmarks);
-        let seen = self.look(frame, region, limits)?;
-        Ok(seen.map(|seen| self.face(frame, seen, last.track, last.detection_score)))
+        let mut face = last.clone();
+        Ok(self.refresh(frame, &mut face, limits)?.then_some(face))
     }
 
     /// How live the face looks to the passive check, 0 (attack) to 1 (live).
@@ -102,6 +116,49 @@ impl Vision {
         self.embedder.embed(frame, &face.landmarks)
     }
 
+    /// The detected face, if the mesh finds one there too.
+    fn find(
+        &mut self,
+        frame: &Frame<'_>,
+        detection: &Detection,
+        track: u32,
+        limits: &policy::Tracking,
+    ) -> Result<Option<Face>, VisionError> {
+        let region = self.mesh.region_of_detection(detection);
+        let Some(seen) = self.look(frame, region, limits)? else { return Ok(None) };
+        let raw = self.measure(frame, &seen);
+        Ok(Some(Face {
+            track,
+            bounds: seen.landmarks.bounds(),
+            detection_score: detection.score,
+            presence: seen.presence,
+            landmarks: seen.landmarks,
+            pose: raw.pose,
+            expression: raw.expression,
+            occlusion: raw.occlusion,
+            raw,
+            fitted: raw,
+        }))
+    }
+
+    /// Brings `face` to the next frame; `false`, with the face as it was, when it is gone.
+    fn refresh(
+        &mut self,
+        frame: &Frame<'_>,
+        face: &mut Face,
+        limits: &policy::Tracking,
+    ) -> Result<bool, VisionError> {
+        let region = self.mesh.region_of_landmarks(&face.landmarks);
+        let Some(seen) = self.look(frame, region, limits)? else { return Ok(false) };
+        let raw = self.measure(frame, &seen);
+        face.bounds = seen.landmarks.bounds();
+        face.presence = seen.presence;
+        face.landmarks = seen.landmarks;
+        (face.pose, face.expression, face.occlusion) = (raw.pose, raw.expression, raw.occlusion);
+        face.raw = raw;
+        Ok(true)
+    }
+
     /// The mesh in `region`, when the model is sure enough that a face is there.
     fn look(
         &mut self,
@@ -121,72 +178,123 @@ impl Vision {
         Ok((seen.presence >= limits.min_presence).then_some(seen))
     }
 
-    fn face(&self, frame: &Frame<'_>, seen: MeshResult, track: u32, detection_score: f32) -> Face {
-        Face {
-            track,
-            bounds: seen.landmarks.bounds(),
-            detection_score,
-            presence: seen.presence,
-            pose: self.pose.pose(&seen.landmarks, frame.width(), frame.height()),
-            expression: expression(&seen.landmarks),
-            landmarks: seen.landmarks,
+    /// What this frame alone says of the face that the mesh model just saw.
+    fn measure(&self, frame: &Frame<'_>, seen: &MeshResult) -> Measured {
+        let size = (frame.width(), frame.height());
+        let pose = self.pose.pose(&seen.landmarks, size, frame.focal_length_px());
+        let edge = frame.bounds();
+        let outside = |index: usize| {
+            let at = seen.landmarks.xy(index);
+            at.x < edge.x || at.y < edge.y || at.x > edge.right() || at.y > edge.bottom()
+        };
+        Measured {
+            pose,
+            expression: expression(&seen.landmarks, pose),
+            occlusion: occlusion(self.mesh.picture(), &seen.in_picture, outside),
         }
     }
 }
 
-/// Follows the subject's face. The detector runs when there is no track, and at a set interval to
-/// notice a second face; while one is there, on every frame.
+/// Follows faces, the capture subject's and those beside it, each by the mesh of the frame before. The
+/// detector runs when the subject is lost, at a set interval to notice further faces, and on every frame
+/// while it sees a face that no track follows or one may just have gone behind another.
+///
+/// The subject is the largest face at the start and stays it for as long as it can be followed, however
+/// large another one gets; after that the largest of the others becomes the subject.
 pub struct Tracker {
     limits: policy::Tracking,
-    subject: Option<Face>,
+    /// The last frame. Its faces are those that are followed, the subject first.
+    seen: Observation,
+    /// What is remembered of each of those faces, in the same order.
+    tracks: Vec<Track>,
     last_track: u32,
-    since_detection: u32,
-    others: usize,
+    /// What the detector saw last.
+    detections: Vec<Detection>,
+    /// When the detector ran last, in frame time.
+    detected_at: Option<Timestamp>,
+    /// Whether it ran on the last frame.
+    detected_here: bool,
+    /// Faces that the detector sees and no track follows.
+    unfollowed: usize,
+    /// In how many frames to look yet for a face that may have gone behind another.
+    look_behind: u32,
+}
+
+/// What is remembered of a face from frame to frame, beside what was last seen of it.
+struct Track {
+    /// Where it was in the frame before.
+    before: Rect,
+    calibration: Calibration,
+    smoother: Smoother,
+}
+
+impl Track {
+    /// A track that begins in `place`.
+    fn new(place: Rect, limits: &policy::Tracking) -> Self {
+        Self {
+            before: place,
+            calibration: Calibration::new(&limits.calibration),
+            smoother: Smoother::new(limits.smoothing.clone()),
+        }
+    }
 }
 
 impl Tracker {
     /// A tracker that follows nothing yet.
     #[must_use]
     pub fn new(limits: policy::Tracking) -> Self {
-        Self { limits, subject: None, last_track: 0, since_detection: 0, others: 0 }
+        let most = limits.max_faces as usize;
+        Self {
+            limits,
+            seen: Observation { faces: Vec::with_capacity(most), ..Observation::default() },
+            tracks: Vec::with_capacity(most),
+            last_track: 0,
+            detections: Vec::new(),
+            detected_at: None,
+            detected_here: false,
+            unfollowed: 0,
+            look_behind: 0,
+        }
     }
 
-    /// Looks at the next frame.
+    /// Looks at the next frame. What it saw is lent until the one after it.
     ///
     /// # Errors
-    /// When ONNX Runtime fails; the track is lost then.
+    /// When ONNX Runtime fails; the tracks are lost then.
     pub fn observe(
         &mut self,
         vision: &mut Vision,
         frame: &Frame<'_>,
-    ) -> Result<Observation, VisionError> {
-        let mut subject = match self.subject.take() {
-            Some(last) => vision.follow(frame, &last, &self.limits)?,
-            None => None,
-        };
-        self.since_detection += 1;
-        let due = self.others > 0 || self.since_detection >= self.limits.redetect_every_frames;
-        if subject.is_none() || due {
-            let detections = vision.detect(frame, &self.limits)?;
-            self.since_detection = 0;
-            if subject.is_none() {
-                subject = self.acquire(vision, frame, &detections)?;
-            }
-            self.others = self.count_others(subject.as_ref(), &detections);
+    ) -> Result<&Observation, VisionError> {
+        if let Err(error) = self.advance(vision, frame) {
+            self.seen.faces.clear();
+            self.tracks.clear();
+            return Err(error);
         }
-        self.subject.clone_from(&subject);
-        Ok(Observation {
-            timestamp: frame.timestamp(),
-            width: frame.width(),
-            height: frame.height(),
-            fingerprint: sample::fingerprint(frame),
-            face_count: usize::from(subject.is_some()) + self.others,
-            faces: subject.into_iter().collect(),
-        })
+        for (face, track) in self.seen.faces.iter_mut().zip(&mut self.tracks) {
+            let expression = track.calibration.apply(&face.raw, frame.timestamp());
+            face.fitted = Measured { expression, ..face.raw };
+            let smooth = track.smoother.smooth(face.fitted, frame.timestamp());
+            face.pose = smooth.pose;
+            face.expression = smooth.expression;
+            face.occlusion = smooth.occlusion;
+        }
+        self.seen.timestamp = frame.timestamp();
+        (self.seen.width, self.seen.height) = (frame.width(), frame.height());
+        self.seen.fingerprint = sample::fingerprint(frame);
+        self.seen.face_count = self.seen.faces.len() + self.unfollowed;
+        Ok(&self.seen)
     }
 
-    /// Runs the detector on the frame that was just observed: how many faces are there, the followed
-    /// one counted. A frame that becomes a picture must not wait for the next look at all faces.
+    /// What the last frame showed.
+    #[must_use]
+    pub const fn last(&self) -> &Observation {
+        &self.seen
+    }
+
+    /// Counts the faces of the frame that was just observed by the detector's eyes, those followed
+    /// included; the detector runs only if it did not on this very frame. A frame that becomes a picture
+    /// must not wait for the next look at all faces.
     ///
     /// # Errors
     /// When ONNX Runtime fails.
@@ -195,40 +303,235 @@ impl Tracker {
         vision: &mut Vision,
         frame: &Frame<'_>,
     ) -> Result<usize, VisionError> {
-        let detections = vision.detect(frame, &self.limits)?;
-        self.since_detection = 0;
-        self.others = self.count_others(self.subject.as_ref(), &detections);
-        Ok(usize::from(self.subject.is_some()) + self.others)
+        if !self.detected_here {
+            self.detect(vision, frame)?;
+            self.note_unfollowed(frame.timestamp());
+            self.seen.face_count = self.seen.faces.len() + self.unfollowed;
+        }
+        Ok(self.seen.face_count)
     }
 
-    /// Starts a track on the largest face.
-    fn acquire(
-        &mut self,
-        vision: &mut Vision,
-        frame: &Frame<'_>,
-        detections: &[Detection],
-    ) -> Result<Option<Face>, VisionError> {
-        let largest = detections.iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()));
-        let Some(detection) = largest else { return Ok(None) };
-        let region = vision.mesh.region_of_detection(detection);
-        let Some(seen) = vision.look(frame, region, &self.limits)? else { return Ok(None) };
-        self.last_track += 1;
-        Ok(Some(vision.face(frame, seen, self.last_track, detection.score)))
+    /// Brings all tracks to this frame and looks for new faces when it is time to.
+    fn advance(&mut self, vision: &mut Vision, frame: &Frame<'_>) -> Result<(), VisionError> {
+        let subject = self.subject();
+        self.follow(vision, frame)?;
+        self.merge();
+        self.detected_here = false;
+        self.look_behind = self.look_behind.saturating_sub(1);
+        let lost = subject.is_none() || self.subject() != subject;
+        let every = Duration::from_millis(self.limits.redetect_every_ms);
+        // Where time does not go on, every frame is looked at.
+        let due = self.detected_at.and_then(|at| frame.timestamp().checked_sub(at));
+        let due = due.is_none_or(|passed| passed.is_zero() || passed >= every);
+        if lost || due || self.unfollowed > 0 || self.look_behind > 0 {
+            self.detect(vision, frame)?;
+            self.forget_strays();
+            self.acquire(vision, frame)?;
+            if lost || self.subject() != subject {
+                self.choose_subject();
+            }
+            self.note_unfollowed(frame.timestamp());
+        }
+        for index in (1..self.tracks.len()).rev() {
+            if self.is_bystander(self.seen.faces[index].bounds) {
+                // It went farther away, not behind another.
+                self.seen.faces.remove(index);
+                self.tracks.remove(index);
+            }
+        }
+        Ok(())
     }
 
-    /// Faces beside the subject's that are too large to be bystanders'.
-    fn count_others(&self, subject: Option<&Face>, detections: &[Detection]) -> usize {
-        let Some(subject) = subject else { return detections.len() };
-        detections
-            .iter()
-            .filter(|d| {
-                let middle = d.bounds.centre();
-                let is_subject = middle.x > subject.bounds.x
-                    && middle.x < subject.bounds.right()
-                    && middle.y > subject.bounds.y
-                    && middle.y < subject.bounds.bottom();
-                !is_subject && d.bounds.area() > self.limits.bystander_area * subject.bounds.area()
-            })
-            .count()
+    /// The subject's track.
+    fn subject(&self) -> Option<u32> {
+        self.seen.faces.first().map(|face| face.track)
+    }
+
+    /// Brings every face to this frame; forgets those that are gone.
+    fn follow(&mut self, vision: &mut Vision, frame: &Frame<'_>) -> Result<(), VisionError> {
+        let mut index = 0;
+        while let Some(face) = self.seen.faces.get_mut(index) {
+            self.tracks[index].before = face.bounds;
+            if vision.refresh(frame, face, &self.limits)? {
+                index += 1;
+            } else {
+                self.forget(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// When two tracks have come to one face, keeps the one whose face it is: the one that had the
+    /// shorter way there.
+    fn merge(&mut self) {
+        let mut first = 0;
+        while first < self.tracks.len() {
+            let here = self.seen.faces[first].bounds;
+            let faces = self.seen.faces.iter().enumerate().skip(first + 1);
+            let mut others = faces.filter(|(_, face)| self.is_same(here, face.bounds));
+            let Some(second) = others.next().map(|(index, _)| index) else {
+                first += 1;
+                continue;
+            };
+            let stayed = |index: usize| {
+                let face = &self.seen.faces[index];
+                self.tracks[index].before.intersection_over_union(face.bounds)
+            };
+            self.forget(if stayed(second) > stayed(first) { first } else { second });
+        }
+    }
+
+    /// Runs the detector; the largest face comes first.
+    fn detect(&mut self, vision: &mut Vision, frame: &Frame<'_>) -> Result<(), VisionError> {
+        vision.detector.detect(frame, &self.limits, &mut self.detections)?;
+        self.detections.sort_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()));
+        Ok(())
+    }
+
+    /// Forgets tracks that slid off their face: where faces meet, a mesh may spread over two. Such a box
+    /// is no detected face's, and has the middle of one inside that no track follows.
+    fn forget_strays(&mut self) {
+        for index in (0..self.tracks.len()).rev() {
+            let here = self.seen.faces[index].bounds;
+            let mut inside = self
+                .detections
+                .iter()
+                .map(|d| d.bounds)
+                .filter(|d| here.contains(Rect::new(d.centre().x, d.centre().y, 0.0, 0.0)));
+            let detected = self.detections.iter().any(|d| self.is_same(d.bounds, here));
+            if !detected && inside.any(|d| !self.is_followed(d)) {
+                self.forget(index);
+            }
+        }
+    }
+
+    /// Starts tracks on the detected faces that have none, the largest first.
+    fn acquire(&mut self, vision: &mut Vision, frame: &Frame<'_>) -> Result<(), VisionError> {
+        for index in 0..self.detections.len() {
+            let detection = &self.detections[index];
+            if self.tracks.len() >= self.limits.max_faces as usize {
+                break;
+            }
+            if self.is_followed(detection.bounds) || self.is_bystander(detection.bounds) {
+                continue;
+            }
+            let track = self.last_track + 1;
+            let Some(face) = vision.find(frame, detection, track, &self.limits)? else { continue };
+            if self.is_followed(face.bounds) || self.is_bystander(face.bounds) {
+                continue;
+            }
+            self.last_track = track;
+            self.tracks.push(Track::new(face.bounds, &self.limits));
+            self.seen.faces.push(face);
+        }
+        Ok(())
+    }
+
+    /// Makes the largest face the subject.
+    fn choose_subject(&mut self) {
+        let faces = self.seen.faces.iter().enumerate();
+        let largest = faces.max_by(|(_, a), (_, b)| a.bounds.area().total_cmp(&b.bounds.area()));
+        if let Some((index, _)) = largest {
+            self.seen.faces[..=index].rotate_right(1);
+            self.tracks[..=index].rotate_right(1);
+        }
+    }
+
+    /// Notes, of what the detector just saw, how many faces no track follows; bystanders do not count.
+    fn note_unfollowed(&mut self, now: Timestamp) {
+        let boxes = self.detections.iter().map(|detection| detection.bounds);
+        let others = boxes.filter(|face| !self.is_followed(*face) && !self.is_bystander(*face));
+        self.unfollowed = others.count();
+        (self.detected_at, self.detected_here) = (Some(now), true);
+    }
+
+    fn is_followed(&self, face: Rect) -> bool {
+        self.seen.faces.iter().any(|followed| self.is_same(followed.bounds, face))
+    }
+
+    fn is_same(&self, a: Rect, b: Rect) -> bool {
+        a.intersection_over_union(b) > self.limits.same_face_overlap
+    }
+
+    /// Whether a face beside the subject's is too small to matter.
+    fn is_bystander(&self, face: Rect) -> bool {
+        let subject = self.seen.faces.first();
+        subject.is_some_and(|s| face.area() <= self.limits.bystander_area * s.bounds.area())
+    }
+
+    fn forget(&mut self, index: usize) {
+        self.seen.faces.remove(index);
+        self.tracks.remove(index);
+        let alone = self.tracks.is_empty();
+        self.look_behind = if alone { 0 } else { self.limits.look_behind_frames };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use liveface_core::{Expression, LANDMARK_COUNT, Landmarks, Occlusion, Point3, Pose};
+
+    /// A tracker whose faces, 100 pixels wide, went from the first to the second place each.
+    fn tracker(moves: &[(f32, f32)]) -> Tracker {
+        let mut tracker = Tracker::new(policy::Tracking::default());
+        for (index, (before, now)) in moves.iter().enumerate() {
+            let place = |x| Rect::new(x, 0.0, 100.0, 100.0);
+            tracker.seen.faces.push(Face {
+                track: index as u32 + 1,
+                bounds: place(*now),
+                detection_score: 0.9,
+                presence: 0.9,
+                landmarks: Landmarks::new([Point3::default(); LANDMARK_COUNT]),
+                pose: Pose::default(),
+                expression: Expression::default(),
+                occlusion: Occlusion::default(),
+                raw: Measured::default(),
+                fitted: Measured::default(),
+            });
+            let track = Track::new(place(*before), &tracker.limits);
+            tracker.tracks.push(track);
+        }
+        tracker
+    }
+
+    #[test]
+    fn tracks_that_come_to_one_face_become_the_one_whose_face_it_is() {
+        for (moves, kept) in [
+            // Apart.
+            (&[(0.0, 0.0), (200.0, 190.0)][..], &[1, 2][..]),
+            // The subject's mesh jumped to the other's face, and the other way round.
+            (&[(0.0, 150.0), (160.0, 155.0)], &[2]),
+            (&[(150.0, 160.0), (0.0, 155.0)], &[1]),
+            // Nobody can tell: the subject's.
+            (&[(0.0, 50.0), (100.0, 50.0)], &[1]),
+            // Three on one, the last was there before.
+            (&[(0.0, 300.0), (150.0, 305.0), (310.0, 302.0)], &[3]),
+        ] {
+            let mut tracker = tracker(moves);
+            tracker.merge();
+            let tracks: Vec<u32> = tracker.seen.faces.iter().map(|face| face.track).collect();
+            assert_eq!(tracks, kept, "{moves:?}");
+            assert_eq!(tracker.tracks.len(), kept.len());
+        }
+    }
+
+    #[test]
+    fn a_mesh_that_spread_over_two_faces_is_forgotten() {
+        let detection = |x: f32, width: f32| Detection {
+            score: 0.9,
+            bounds: Rect::new(x, 0.0, width, 100.0),
+            keypoints: Default::default(),
+        };
+        let mut tracker = tracker(&[(0.0, 0.0)]);
+        // Its own face, one far away, none at all: it stays.
+        for detections in [vec![detection(10.0, 90.0)], vec![detection(300.0, 90.0)], vec![]] {
+            tracker.detections = detections;
+            tracker.forget_strays();
+            assert_eq!(tracker.tracks.len(), 1);
+        }
+        tracker.detections = vec![detection(-30.0, 50.0), detection(60.0, 60.0)];
+        tracker.forget_strays();
+        assert!(tracker.tracks.is_empty() && tracker.seen.faces.is_empty());
     }
 }
