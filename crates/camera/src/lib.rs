@@ -16,6 +16,7 @@
 
 mod error;
 mod folder;
+mod jpeg;
 pub mod mjpeg;
 mod picture;
 mod recording;
@@ -27,6 +28,7 @@ pub mod y4m;
 use liveface_core::{Frame, Guidance};
 
 pub use error::CameraError;
+pub use jpeg::JpegDecoder;
 pub use picture::{MAX_ENCODED_BYTES, MAX_PIXELS, PictureError};
 pub use recording::Recording;
 pub use still::Still;

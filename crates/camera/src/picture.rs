@@ -40,6 +40,15 @@ pub enum PictureError {
     /// The JPEG image is not whole.
     #[error(transparent)]
     Jpeg(SplitError),
+    /// The JPEG image has four colour components.
+    #[error("the JPEG image has four colour components (CMYK); only grey and colour are decoded")]
+    FourComponents,
+    /// The JPEG image is damaged.
+    #[error("the JPEG image is damaged: {what}")]
+    Damaged {
+        /// Where it stops making sense.
+        what: &'static str,
+    },
     /// The image is damaged or uses what the decoder does not know.
     #[error("the image could not be decoded: {0}")]
     Decode(#[from] ImageError),
@@ -57,8 +66,12 @@ impl Layout {
     /// The frame whose tightly packed RGB bytes are `pixels`.
     pub(crate) fn frame(self, pixels: &[u8], at: Timestamp) -> Result<Frame<'_>, FrameError> {
         let (mirrored, rotation) = upright(self.orientation);
-        let frame = Frame::rgb(self.width, self.height, pixels, at)?;
-        Ok(frame.mirrored(mirrored).rotated(rotation))
+        Ok(self.stored(pixels, at)?.mirrored(mirrored).rotated(rotation))
+    }
+
+    /// The same frame, neither mirrored nor turned.
+    pub(crate) fn stored(self, pixels: &[u8], at: Timestamp) -> Result<Frame<'_>, FrameError> {
+        Frame::rgb(self.width, self.height, pixels, at)
     }
 }
 
@@ -70,13 +83,7 @@ pub(crate) fn decode(encoded: &[u8], pixels: &mut Vec<u8>) -> Result<Layout, Pic
     };
     let mut decoder = ImageReader::with_format(Cursor::new(encoded), format).into_decoder()?;
     let (width, height) = decoder.dimensions();
-    let sides = 1..=Frame::MAX_SIDE;
-    if u64::from(width) * u64::from(height) > MAX_PIXELS
-        || !sides.contains(&width)
-        || !sides.contains(&height)
-    {
-        return Err(PictureError::TooManyPixels { width, height });
-    }
+    check_size(width, height)?;
     let orientation = decoder.orientation()?;
     if decoder.color_type() == ColorType::Rgb8 {
         pixels.resize(width as usize * height as usize * 3, 0);
@@ -85,6 +92,18 @@ pub(crate) fn decode(encoded: &[u8], pixels: &mut Vec<u8>) -> Result<Layout, Pic
         *pixels = DynamicImage::from_decoder(decoder)?.into_rgb8().into_raw();
     }
     Ok(Layout { width, height, orientation })
+}
+
+/// Refuses what is no frame's size or would take up too much memory.
+pub(crate) fn check_size(width: u32, height: u32) -> Result<(), PictureError> {
+    let sides = 1..=Frame::MAX_SIDE;
+    if u64::from(width) * u64::from(height) > MAX_PIXELS
+        || !sides.contains(&width)
+        || !sides.contains(&height)
+    {
+        return Err(PictureError::TooManyPixels { width, height });
+    }
+    Ok(())
 }
 
 /// An orientation as a frame says it: mirroring is undone first, then the picture is turned.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use liveface_core::Policy;
-use liveface_vision::{ModelFiles, ModelSource, Runtime, Vision};
+use liveface_vision::{ModelFiles, ModelProvider, ModelSource, Provider, Runtime, Vision};
 
 use crate::error::EngineError;
 use crate::session::Session;
@@ -18,6 +18,8 @@ pub struct EngineConfig {
     pub runtime: Option<PathBuf>,
     /// The models.
     pub models: ModelSource,
+    /// What runs the models; [`Engine::providers`] says what really does.
+    pub provider: Provider,
 }
 
 /// The runtime library and the models, loaded once. Cheap to clone; clones share the models and
@@ -29,6 +31,7 @@ struct Loaded {
     vision: Mutex<Vision>,
     models: BTreeMap<String, String>,
     library: PathBuf,
+    providers: Vec<ModelProvider>,
 }
 
 impl Engine {
@@ -38,12 +41,14 @@ impl Engine {
     /// When the library or a model is missing, changed or unusable; the message says which and what
     /// to do.
     pub fn load(config: &EngineConfig) -> Result<Self, EngineError> {
-        let runtime = Runtime::load(config.runtime.as_deref())?;
+        let runtime = Runtime::load(config.runtime.as_deref())?.with_provider(config.provider)?;
         let files = ModelFiles::read(&config.models)?;
+        let vision = Vision::load(&runtime, &files)?;
         Ok(Self(Arc::new(Loaded {
-            vision: Mutex::new(Vision::load(&runtime, &files)?),
+            vision: Mutex::new(vision),
             models: files.hashes().clone(),
             library: runtime.library().to_path_buf(),
+            providers: runtime.providers(),
         })))
     }
 
@@ -65,6 +70,12 @@ impl Engine {
     #[must_use]
     pub fn runtime_library(&self) -> &Path {
         &self.0.library
+    }
+
+    /// What runs each model, and why where it is not what [`EngineConfig`] asked for.
+    #[must_use]
+    pub fn providers(&self) -> &[ModelProvider] {
+        &self.0.providers
     }
 
     /// The models, for this thread alone until the guard is dropped.

@@ -1,7 +1,8 @@
 //! What can go wrong in a session.
 
 use liveface_bundle::BundleError;
-use liveface_core::PolicyError;
+use liveface_camera::PictureError;
+use liveface_core::{FrameError, PolicyError};
 use liveface_liveness::SequenceError;
 use liveface_vision::VisionError;
 use thiserror::Error;
@@ -16,6 +17,12 @@ pub enum EngineError {
     /// A frame that the sequence refuses; the session goes on.
     #[error(transparent)]
     Sequence(#[from] SequenceError),
+    /// A camera's JPEG picture could not be decoded; the session goes on.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// A decoded picture is no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     /// A picture could not be encoded.
     #[error(transparent)]
     Bundle(#[from] BundleError),

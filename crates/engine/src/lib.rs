@@ -38,7 +38,7 @@ pub use analysis::{AnalysisOptions, FaceReport};
 pub use engine::{Engine, EngineConfig};
 pub use error::EngineError;
 pub use event::Event;
-pub use session::Session;
+pub use session::{JpegFrame, Session};
 
 pub use liveface_bundle::{BundleError, Capture, CapturedImage, Store, Tag};
 /// Where frames come from.
@@ -46,10 +46,11 @@ pub use liveface_camera as camera;
 pub use liveface_core::{
     Challenge, ColourRange, Component, Embedding, Evidence, Expression, Face, Frame, FrameCounts,
     FrameError, Guidance, Measure, Observation, PixelFormat, Plane, Policy, PolicyError, Pose,
-    QualityRecord, Reason, Restart, Rotation, ShotKind, Timestamp, Verdict, policy,
+    QualityRecord, Reason, Reduction, Restart, Rotation, ShotKind, Timestamp, Verdict, policy,
 };
 pub use liveface_vision::{
-    Detection, ModelSource, ONNX_RUNTIME_VERSION, Tracker, Vision, VisionError,
+    Detection, ModelProvider, ModelSource, ONNX_RUNTIME_VERSION, Provider, Runtime, Tracker,
+    Vision, VisionError,
 };
 
 // The README's example is compiled like the code.

@@ -1,8 +1,10 @@
 //! One capture: ties camera frames, vision, quality, the sequence and the encoder together.
 
 use liveface_bundle::{Capture, CapturedImage, encode};
+use liveface_camera::{JpegDecoder, Still};
 use liveface_core::{
-    CaptureRecord, Face, Frame, FrameCounts, Policy, Reason, ShotKind, Timestamp, Verdict,
+    CaptureRecord, Frame, FrameCounts, FrameError, Policy, Reason, Reduction, Rotation, ShotKind,
+    Timestamp, Verdict,
 };
 use liveface_liveness::{Assessment, Sequence, Shot, Step};
 use liveface_quality::Gauge;
@@ -11,6 +13,39 @@ use liveface_vision::{Tracker, Vision};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::event::Event;
+
+/// A JPEG picture as a camera gives it.
+#[derive(Clone, Copy)]
+pub struct JpegFrame<'j> {
+    /// The picture. Exif data is not looked at.
+    pub jpeg: &'j [u8],
+    /// As for [`Frame::rotated`].
+    pub rotation: Rotation,
+    /// As for [`Frame::mirrored`].
+    pub mirrored: bool,
+    /// As for [`Frame::with_focal_length_px`], when it is known.
+    pub focal_length_px: Option<f32>,
+    /// When it was captured.
+    pub timestamp: Timestamp,
+}
+
+impl<'j> JpegFrame<'j> {
+    /// An upright picture of a camera of which nothing is known.
+    #[must_use]
+    pub const fn new(jpeg: &'j [u8], timestamp: Timestamp) -> Self {
+        let rotation = Rotation::None;
+        Self { jpeg, rotation, mirrored: false, focal_length_px: None, timestamp }
+    }
+
+    /// `frame`, decoded from the picture, with what is known of it.
+    fn describe<'f>(&self, frame: Frame<'f>) -> Result<Frame<'f>, FrameError> {
+        let frame = frame.rotated(self.rotation).mirrored(self.mirrored).at(self.timestamp);
+        match self.focal_length_px {
+            Some(length) => frame.with_focal_length_px(length),
+            None => Ok(frame),
+        }
+    }
+}
 
 /// A capture in progress. Push frames in the order of their timestamps until it has ended.
 pub struct Session {
@@ -24,6 +59,8 @@ pub struct Session {
     now: Timestamp,
     /// Events of a frame that failed half-way.
     kept_back: Vec<Event>,
+    /// Made with the first JPEG picture.
+    decoder: Option<Box<JpegDecoder>>,
 }
 
 impl Session {
@@ -39,6 +76,7 @@ impl Session {
             frames: FrameCounts::default(),
             now: Timestamp::ZERO,
             kept_back: Vec::new(),
+            decoder: None,
         })
     }
 
@@ -48,6 +86,34 @@ impl Session {
     /// When the frame's time does not go on, the session has ended or a model fails. No picture is
     /// taken from the frame then, and the session can go on with the next one.
     pub fn push(&mut self, frame: &Frame<'_>) -> Result<Vec<Event>, EngineError> {
+        self.see(frame, None)
+    }
+
+    /// As [`Session::push`], with a JPEG picture. Frames are looked at in a reduced scale where the
+    /// picture is large (`tracking.min_decoded_side` of the policy); only one that becomes a picture
+    /// of the capture is decoded whole.
+    ///
+    /// # Errors
+    /// As [`Session::push`], and when the bytes are no JPEG picture or a damaged one, or the focal
+    /// length is none. The session can go on with the next frame then.
+    pub fn push_jpeg(&mut self, camera: &JpegFrame<'_>) -> Result<Vec<Event>, EngineError> {
+        self.sequence.check_time(camera.timestamp)?;
+        let least_side = self.sequence.policy().tracking.min_decoded_side;
+        let mut decoder = self.decoder.take().unwrap_or_default();
+        let decoded = decoder.decode(camera.jpeg, least_side).map_err(EngineError::from);
+        let seen = decoded
+            .and_then(|frame| Ok(camera.describe(frame)?))
+            .and_then(|frame| self.see(&frame, Some(camera)));
+        self.decoder = Some(decoder);
+        seen
+    }
+
+    /// Looks at a frame, and at the whole picture that it was made from when that is needed.
+    fn see(
+        &mut self,
+        frame: &Frame<'_>,
+        encoded: Option<&JpegFrame<'_>>,
+    ) -> Result<Vec<Event>, EngineError> {
         self.sequence.check_time(frame.timestamp())?;
         let engine = self.engine.clone();
         let mut vision = engine.vision();
@@ -55,14 +121,10 @@ impl Session {
         let quality = observation.faces.first().map(|face| self.gauge.measure(frame, face));
         self.now = frame.timestamp();
         self.frames.seen += 1;
-        let step = self.sequence.observe(&observation, quality.as_ref())?;
+        let step = self.sequence.observe(observation, quality.as_ref())?;
         let mut events = std::mem::take(&mut self.kept_back);
         self.note(&step, &mut events);
-        let answered = match observation.faces.first() {
-            Some(face) => self.answer(&mut vision, frame, face, &step, &mut events),
-            None => Ok(()),
-        };
-        if let Err(error) = answered {
+        if let Err(error) = self.answer(&mut vision, frame, encoded, &step, &mut events) {
             // What happened before the failure is told with the next frame.
             self.sequence.abandon();
             self.kept_back = events;
@@ -76,20 +138,31 @@ impl Session {
         &mut self,
         vision: &mut Vision,
         frame: &Frame<'_>,
-        face: &Face,
+        encoded: Option<&JpegFrame<'_>>,
         step: &Step,
         events: &mut Vec<Event>,
     ) -> Result<(), EngineError> {
+        let Some(face) = self.tracker.last().faces.first() else { return Ok(()) };
         if step.identify {
             let step = self.sequence.identify(vision.embedding(frame, face)?)?;
             self.note(&step, events);
         }
         let Some(shot) = step.shot else { return Ok(()) };
-        if self.tracker.count_faces(vision, frame)? != 1 {
+        let alone = self.tracker.count_faces(vision, frame)? == 1;
+        let Some(face) = self.tracker.last().faces.first().filter(|_| alone) else {
             // Someone came in since the detector last looked; the next frame says so.
             self.sequence.abandon();
             return Ok(());
-        }
+        };
+        let still;
+        let whole = match encoded.filter(|_| frame.reduction() != Reduction::None) {
+            Some(camera) => {
+                still = Still::decode(camera.jpeg)?;
+                camera.describe(still.frame()?)?
+            }
+            None => *frame,
+        };
+        let frame = &whole;
         let pad_live = vision.presentation(frame, face)?;
         let embedding = vision.embedding(frame, face)?;
         self.take(frame, shot, Assessment { pad_live, embedding }, events)

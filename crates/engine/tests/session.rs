@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use liveface::camera::{FrameSource, Recording, Subject};
+use liveface::camera::{FrameSource, Recording, Still, Subject};
 use liveface::{
-    Capture, ColourRange, Engine, EngineConfig, EngineError, Event, Frame, ModelSource,
+    Capture, ColourRange, Engine, EngineConfig, EngineError, Event, Frame, JpegFrame, ModelSource,
     PixelFormat, Plane, Policy, Reason, Rotation, Session, ShotKind, Store, Tag, Timestamp,
     Verdict,
 };
@@ -305,4 +305,79 @@ fn a_camera_that_stands_still_takes_nothing() {
     session.end(Reason::FramesEnded);
     let record = session.finish().record;
     assert_eq!(record.reasons, [Reason::FramesEnded, Reason::FrozenFrames]);
+}
+
+/// The picture of `frame` twice as large: what a camera of 1280x960 would see.
+fn enlarged(frame: &Frame<'_>) -> image::RgbImage {
+    use liveface_core::sample::{Border, Filter, rgb8};
+    let (width, height) = (frame.width(), frame.height());
+    let map = liveface_core::Affine::from_region(frame.bounds(), width, height);
+    let mut pixels = Vec::new();
+    rgb8(frame, map, (width, height), Filter::Bilinear, Border::Replicate, &mut pixels);
+    let picture = image::RgbImage::from_raw(width, height, pixels).unwrap();
+    image::imageops::resize(&picture, width * 2, height * 2, image::imageops::Triangle)
+}
+
+fn jpeg(picture: &image::RgbImage) -> Vec<u8> {
+    let mut jpeg = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 90)
+        .encode_image(picture)
+        .unwrap();
+    jpeg
+}
+
+#[test]
+fn a_large_jpeg_camera_is_captured_as_if_every_frame_were_decoded_whole() {
+    let engine = engine();
+    let whole = std::cell::RefCell::new(start(&engine));
+    let (small, events) = capture(&engine, "clips-f1", |session, frame| {
+        let (jpeg, at) = (jpeg(&enlarged(frame)), frame.timestamp());
+        let still = Still::decode(&jpeg).unwrap();
+        let events = push(&mut whole.borrow_mut(), &still.frame().unwrap().at(at));
+        assert_eq!(session.push_jpeg(&JpegFrame::new(&jpeg, at)).unwrap(), events);
+        events
+    });
+    assert!(matches!(events.last(), Some(Event::Verdict { verdict: Verdict::Live, .. })));
+    assert_eq!(small.images.len(), 8);
+    // The kept pictures are made of every pixel: they are the same to the byte.
+    assert!(small.images == whole.into_inner().finish().images);
+}
+
+#[test]
+fn a_turned_and_mirrored_jpeg_camera_is_captured_upright() {
+    let mut session = start(&engine());
+    let mut camera = Subject::open(folder("fixtures/clips-m1"), 15.0).unwrap();
+    let events = act(&mut session, &mut camera, 30, |_, frame, session| {
+        // Undoing the mirroring and a quarter turn clockwise bring this upright again.
+        let turned = image::imageops::rotate270(&enlarged(frame));
+        let stored = jpeg(&image::imageops::flip_horizontal(&turned));
+        let upright = JpegFrame::new(&stored, frame.timestamp());
+        let (rotation, focal_length_px) = (Rotation::Clockwise90, Some(1_031.0));
+        let stored = JpegFrame { rotation, mirrored: true, focal_length_px, ..upright };
+        session.push_jpeg(&stored).unwrap()
+    });
+    assert!(events.iter().any(|event| matches!(event, Event::Shot { .. })), "{events:?}");
+    let capture = session.finish();
+    assert_eq!((capture.images[0].width, capture.images[0].height), (320, 240));
+}
+
+#[test]
+fn a_damaged_jpeg_frame_is_refused_and_the_session_goes_on() {
+    let mut session = start(&engine());
+    let mut camera = Recording::open(folder("fixtures/sequence-m1"), 15.0).unwrap();
+    let jpeg = jpeg(&enlarged(&camera.next_frame().unwrap().unwrap()));
+    let mut push =
+        |jpeg: &[u8], t_ms| session.push_jpeg(&JpegFrame::new(jpeg, Timestamp::from_millis(t_ms)));
+    push(&jpeg, 0).unwrap();
+    for damaged in [&jpeg[..jpeg.len() / 2], &jpeg[..jpeg.len() - 2], b"", b"no picture"] {
+        let error = push(damaged, 70).unwrap_err();
+        assert!(matches!(error, EngineError::Picture(_)), "{error}");
+    }
+    push(&jpeg, 70).unwrap();
+    assert!(matches!(push(&jpeg, 70), Err(EngineError::Sequence(_))));
+    let frame = JpegFrame::new(&jpeg, Timestamp::from_millis(140));
+    let no_lens = JpegFrame { focal_length_px: Some(0.0), ..frame };
+    assert!(matches!(session.push_jpeg(&no_lens), Err(EngineError::Frame(_))));
+    session.push_jpeg(&frame).unwrap();
+    assert_eq!(session.finish().record.frames.seen, 3);
 }
