@@ -3,7 +3,9 @@
 //!
 //! Every gate fails closed: what was not measured, or is no finite number, does not pass.
 
-use liveface_core::{Component, Face, Guidance, Observation, Point2, Policy, QualityRecord, Rect};
+use liveface_core::{
+    Component, Face, Guidance, Measured, Observation, Point2, Policy, QualityRecord, Rect,
+};
 
 /// The part of the picture that a portrait viewfinder shows: the centred crop of a landscape
 /// picture, the whole of a portrait one. So a webcam and a phone mean the same thing.
@@ -25,18 +27,21 @@ pub(crate) fn only_face(observation: &Observation) -> Result<&Face, Guidance> {
 }
 
 fn is_measured(face: &Face) -> bool {
-    let (bounds, pose, eyes) = (face.bounds, face.pose, face.expression.eye_openness);
+    let bounds = face.bounds;
     let place = [bounds.x, bounds.y, bounds.width, bounds.height];
-    let angles = [pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees];
-    let shown = [eyes.image_left, eyes.image_right, face.expression.smile];
-    let mut numbers = place.iter().chain(&angles).chain(&shown);
+    let shown = face.shown().map(|Measured { pose, expression, .. }| {
+        let eyes = expression.eye_openness;
+        let angles = [pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees];
+        [angles, [eyes.image_left, eyes.image_right, expression.smile]]
+    });
+    let mut numbers = place.iter().chain(shown.as_flattened().as_flattened());
     numbers.all(|number| number.is_finite())
         && bounds.width > 0.0
         && bounds.height > 0.0
         && face.landmarks.points().iter().all(|p| (p.x + p.y + p.z).is_finite())
 }
 
-/// The gates that need no memory: faces, distance, place, light, pose, eyes, sharpness.
+/// The gates that need no memory: faces, distance, place, light, pose, cover, eyes, sharpness.
 ///
 /// # Errors
 /// The guidance of the first gate that fails.
@@ -48,12 +53,18 @@ pub(crate) fn check<'o>(
     let face = only_face(observation)?;
     place(observation, face, policy)?;
     light(quality, policy)?;
-    let (pose, limits) = (face.pose, &policy.pose);
-    let straight = pose.yaw_degrees.abs() <= limits.max_yaw_degrees
-        && (pose.pitch_degrees - limits.neutral_pitch_degrees).abs() <= limits.max_pitch_degrees
-        && pose.roll_degrees.abs() <= limits.max_roll_degrees;
+    let (shown, limits) = (face.shown(), &policy.pose);
+    let straight = shown.iter().all(|Measured { pose, .. }| {
+        pose.yaw_degrees.abs() <= limits.max_yaw_degrees
+            && (pose.pitch_degrees - limits.neutral_pitch_degrees).abs() <= limits.max_pitch_degrees
+            && pose.roll_degrees.abs() <= limits.max_roll_degrees
+    });
     require(straight, Guidance::LookStraight)?;
-    let open = face.expression.eye_openness.min() >= policy.expression.min_eye_openness;
+    let shares = 0.0..=policy.occlusion.max_share;
+    let uncovered = shown.iter().all(|shown| shares.contains(&shown.occlusion.share));
+    require(uncovered, Guidance::UncoverFace)?;
+    let least = policy.expression.min_eye_openness;
+    let open = shown.iter().all(|shown| shown.expression.eye_openness.min() >= least);
     require(open, Guidance::OpenEyes)?;
     let sharpness = raw(quality, Component::Sharpness);
     let sharp = sharpness.is_some_and(|sharpness| sharpness >= policy.quality.min_sharpness);

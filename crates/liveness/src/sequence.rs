@@ -394,9 +394,10 @@ impl Sequence {
         self.ask_who(now, step);
         let (kind, index) = self.next_picture();
         let sequence = &self.policy.sequence;
-        let smile = face.expression.smile;
+        let smiles = face.shown().map(|shown| shown.expression.smile);
         let asks_smile = kind == ShotKind::Liveness && index >= sequence.smile_from;
-        if !asks_smile && smile > self.policy.expression.max_neutral_smile {
+        let relaxed = |smile: &f32| *smile <= self.policy.expression.max_neutral_smile;
+        if !asks_smile && !smiles.iter().all(relaxed) {
             return self.fail(Guidance::RelaxFace);
         }
         match self.state {
@@ -410,7 +411,8 @@ impl Sequence {
             State::Holding { .. } => self.state = State::Taking,
             State::Taking | State::Ended => {}
         }
-        if asks_smile && smile < self.policy.expression.min_smile {
+        let smiling = |smile: &f32| *smile >= self.policy.expression.min_smile;
+        if asks_smile && !smiles.iter().all(smiling) {
             return Guidance::Smile;
         }
         let ready = if asks_smile { Guidance::Smile } else { Guidance::Capturing };
@@ -418,7 +420,8 @@ impl Sequence {
             if now - last.t_ms < self.policy.timing.min_gap_ms {
                 return ready;
             }
-            if face.pose.largest_difference(last.pose) < sequence.min_motion_degrees {
+            // By what each picture alone shows: smoothing would hide how a head sways.
+            if face.fitted.pose.largest_difference(last.pose) < sequence.min_motion_degrees {
                 let waiting = now - last.t_ms >= self.policy.timing.motion_hint_ms;
                 return if waiting { Guidance::MoveSlightly } else { ready };
             }
@@ -531,9 +534,9 @@ fn record(
         index,
         t_ms,
         challenge,
-        pose: face.pose,
-        smile: face.expression.smile,
-        eye_openness: face.expression.eye_openness.min(),
+        pose: face.fitted.pose,
+        smile: face.fitted.expression.smile,
+        eye_openness: face.fitted.expression.eye_openness.min(),
         similarity: None,
         pad_live: None,
         quality: quality.cloned().unwrap_or_default(),

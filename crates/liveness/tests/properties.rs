@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use common::{Person, Who, observation};
 use liveface_core::{
-    Challenge, Component, Embedding, EyeOpenness, Face, Guidance, Landmarks, Measure, Observation,
-    Policy, Pose, QualityRecord, Reason, ShotKind, ShotRecord, Verdict,
+    Challenge, Component, Embedding, EyeOpenness, Face, Guidance, Landmarks, Measure, Measured,
+    Observation, Policy, Pose, QualityRecord, Reason, ShotKind, ShotRecord, Verdict,
 };
 use liveface_liveness::{Assessment, Outcome, Sequence, SequenceError, Step};
 use proptest::prelude::*;
@@ -63,6 +63,8 @@ struct Looks {
     eyes: [f32; 2],
     /// `None` grows to a smile when it is asked to, and fades from it.
     smile: Option<f32>,
+    /// Share of the face that is covered.
+    covered: f32,
     /// Any of the face's numbers, and any number for it.
     spoilt: Option<(usize, f32)>,
 }
@@ -98,18 +100,14 @@ fn any_number() -> impl Strategy<Value = f32> {
 
 fn good_looks() -> impl Strategy<Value = Looks> {
     let pose = [-6.0f32..6.0, -12.0f32..-2.0, -3.0f32..3.0];
-    ((318.0f32..322.0, 238.0f32..242.0), pose, 0.6f32..1.0).prop_map(|(centre, pose, eye)| Looks {
-        centre,
-        height: 200.0,
-        pose,
-        eyes: [eye, 0.9],
-        smile: None,
-        spoilt: None,
+    let shares = (0.6f32..1.0, 0.0f32..0.2);
+    ((318.0f32..322.0, 238.0f32..242.0), pose, shares).prop_map(|(centre, pose, (eye, covered))| {
+        Looks { centre, height: 200.0, pose, eyes: [eye, 0.9], smile: None, covered, spoilt: None }
     })
 }
 
 fn odd_looks() -> impl Strategy<Value = Looks> {
-    let spoilt = proptest::option::of((0usize..11, any_number()));
+    let spoilt = proptest::option::of((0usize..18, any_number()));
     let pose = [-30.0f32..30.0, -40.0f32..30.0, -40.0f32..40.0];
     let smile = proptest::option::of(0.0f32..1.0);
     (
@@ -118,26 +116,29 @@ fn odd_looks() -> impl Strategy<Value = Looks> {
         pose,
         [0.0f32..1.0, 0.0f32..1.0],
         smile,
+        0.0f32..1.0,
         spoilt,
     )
-        .prop_map(|(centre, height, pose, eyes, smile, spoilt)| Looks {
+        .prop_map(|(centre, height, pose, eyes, smile, covered, spoilt)| Looks {
             centre,
             height,
             pose,
             eyes,
             smile,
+            covered,
             spoilt,
         })
 }
 
 /// A good face but for one thing.
 fn nearly_good_looks() -> impl Strategy<Value = Looks> {
-    (good_looks(), odd_looks(), 0..6).prop_map(|(good, odd, which)| match which {
+    (good_looks(), odd_looks(), 0..7).prop_map(|(good, odd, which)| match which {
         0 => Looks { centre: odd.centre, ..good },
         1 => Looks { height: odd.height, ..good },
         2 => Looks { pose: odd.pose, ..good },
         3 => Looks { eyes: odd.eyes, ..good },
         4 => Looks { smile: odd.smile, ..good },
+        5 => Looks { covered: odd.covered, ..good },
         _ => Looks { spoilt: odd.spoilt, ..good },
     })
 }
@@ -234,7 +235,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     let limit = || prop_oneof![9 => 5.0f32..60.0, 1 => Just(f32::MAX)];
     let pose = (limit(), limit(), limit(), limit());
     let share = || prop_oneof![8 => 0.0f32..=1.0, 1 => Just(0.0f32), 1 => Just(1.0f32)];
-    let shares = proptest::collection::vec(share(), 12);
+    let shares = proptest::collection::vec(share(), 13);
     let ms = || prop_oneof![20 => 0u64..1_000, 1 => any::<u64>()];
     let timing =
         (ms(), ms(), 100u64..5_000, ms(), ms(), prop_oneof![5_000u64..60_000, any::<u64>()]);
@@ -299,6 +300,9 @@ fn policies() -> impl Strategy<Value = Policy> {
             }
             if change(13) {
                 policy.presentation.max_attack_images = counts.1;
+            }
+            if change(14) {
+                policy.occlusion.max_share = shares[12];
             }
             policy
         },
@@ -431,10 +435,11 @@ fn face(looks: &Looks, who: Who, track: u32, frame: u64, smile: f32) -> Face {
         pose: Pose { yaw_degrees, pitch_degrees, roll_degrees },
         eyes: EyeOpenness { image_left: looks.eyes[0], image_right: looks.eyes[1] },
         smile: looks.smile.unwrap_or(smile),
+        covered: looks.covered,
     };
     let mut face = person.face(frame);
     if let Some((which, value)) = looks.spoilt {
-        let numbers: [&mut f32; 10] = [
+        let numbers: [&mut f32; 17] = [
             &mut face.bounds.x,
             &mut face.bounds.y,
             &mut face.bounds.width,
@@ -445,11 +450,18 @@ fn face(looks: &Looks, who: Who, track: u32, frame: u64, smile: f32) -> Face {
             &mut face.expression.eye_openness.image_left,
             &mut face.expression.eye_openness.image_right,
             &mut face.expression.smile,
+            &mut face.occlusion.share,
+            &mut face.fitted.pose.yaw_degrees,
+            &mut face.fitted.pose.pitch_degrees,
+            &mut face.fitted.expression.eye_openness.image_left,
+            &mut face.fitted.expression.eye_openness.image_right,
+            &mut face.fitted.expression.smile,
+            &mut face.fitted.occlusion.share,
         ];
         match numbers.into_iter().nth(which) {
             Some(number) => *number = value,
             None => {
-                let mut points = Box::new(*face.landmarks.points());
+                let mut points = *face.landmarks.points();
                 points[frame as usize % points.len()].x = value;
                 face.landmarks = Landmarks::new(points);
             }
@@ -608,7 +620,19 @@ fn holds(observation: &Observation, quality: Option<&QualityRecord>, policy: &Po
     let raw = |component| {
         quality.and_then(|record| record.get(component)).map_or(f32::NAN, |measure| measure.raw)
     };
-    let eyes = face.expression.eye_openness;
+    let shown_well = |shown: &Measured| {
+        let (pose, eyes) = (shown.pose, shown.expression.eye_openness);
+        at_most(pose.yaw_degrees.abs(), policy.pose.max_yaw_degrees)
+            && at_most(
+                (pose.pitch_degrees - policy.pose.neutral_pitch_degrees).abs(),
+                policy.pose.max_pitch_degrees,
+            )
+            && at_most(pose.roll_degrees.abs(), policy.pose.max_roll_degrees)
+            && at_most(shown.occlusion.share, policy.occlusion.max_share)
+            && at_most(-shown.occlusion.share, 0.0)
+            && at_most(-eyes.image_left, -policy.expression.min_eye_openness)
+            && at_most(-eyes.image_right, -policy.expression.min_eye_openness)
+    };
     at_most(share, view.max_face_area)
         && at_most(-share, -view.min_face_area)
         && at_most(-bounds.x, -margin)
@@ -617,14 +641,7 @@ fn holds(observation: &Observation, quality: Option<&QualityRecord>, policy: &Po
         && at_most(bounds.y + bounds.height, height - margin)
         && at_most((bounds.centre().x - width / 2.0).abs() / view_width, view.max_offset)
         && at_most((bounds.centre().y - height / 2.0).abs() / height, view.max_offset)
-        && at_most(face.pose.yaw_degrees.abs(), policy.pose.max_yaw_degrees)
-        && at_most(
-            (face.pose.pitch_degrees - policy.pose.neutral_pitch_degrees).abs(),
-            policy.pose.max_pitch_degrees,
-        )
-        && at_most(face.pose.roll_degrees.abs(), policy.pose.max_roll_degrees)
-        && at_most(-eyes.image_left, -policy.expression.min_eye_openness)
-        && at_most(-eyes.image_right, -policy.expression.min_eye_openness)
+        && face.shown().iter().all(shown_well)
         && at_most(raw(Component::LuminanceMean), policy.quality.max_luminance)
         && at_most(-raw(Component::LuminanceMean), -policy.quality.min_luminance)
         && at_most(raw(Component::OverExposurePrevention), policy.quality.max_over_exposed)
@@ -685,11 +702,15 @@ proptest! {
             let face = &entry.observation.faces[0];
             match shot.challenge {
                 Some(Challenge::Smile) => {
-                    prop_assert!(face.expression.smile >= policy.expression.min_smile);
+                    prop_assert!(face.shown().iter().all(|s| s.expression.smile >= policy.expression.min_smile));
                     prop_assert_eq!(entry.shown, Some(Guidance::Smile), "smiles answer a request");
                     prop_assert!(shot.index >= policy.sequence.smile_from);
                 }
-                None => prop_assert!(face.expression.smile <= policy.expression.max_neutral_smile),
+                None => prop_assert!(
+                    face.shown()
+                        .iter()
+                        .all(|s| s.expression.smile <= policy.expression.max_neutral_smile)
+                ),
             }
             // The same face alone in the frame before, not far away.
             let before = accepted[at - 1];

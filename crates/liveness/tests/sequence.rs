@@ -140,6 +140,15 @@ fn both_eyes_must_be_open() {
 }
 
 #[test]
+fn a_covered_face_is_not_taken() {
+    let limit = Policy::default().occlusion.max_share;
+    for covered in [limit + 0.01, 1.0, f32::NAN] {
+        assert_eq!(first_guidance(|s| s.person.covered = covered), Guidance::UncoverFace);
+    }
+    assert_eq!(first_guidance(|s| s.person.covered = limit), Guidance::HoldStill);
+}
+
+#[test]
 fn the_first_pictures_need_a_relaxed_face() {
     assert_eq!(first_guidance(|s| s.person.smile = 0.51), Guidance::RelaxFace);
     assert_eq!(first_guidance(|s| s.person.smile = 0.5), Guidance::HoldStill);
@@ -171,7 +180,7 @@ fn a_moving_face_is_never_taken() {
 #[test]
 fn one_thing_is_asked_at_a_time_in_the_order_in_which_the_person_can_mend_it() {
     type Mend = fn(&mut Scene);
-    let steps: [(Guidance, Mend); 11] = [
+    let steps: [(Guidance, Mend); 12] = [
         (Guidance::OnlyOneFace, |s| s.bystanders = 0),
         (Guidance::MoveBack, |s| s.person.height = 220.0),
         (Guidance::WholeFace, |s| (s.person.height, s.person.centre.1) = (120.0, 90.0)),
@@ -180,6 +189,7 @@ fn one_thing_is_asked_at_a_time_in_the_order_in_which_the_person_can_mend_it() {
         (Guidance::MoreLight, |s| s.quality = with(Component::SceneBrightness, 0.9)),
         (Guidance::LessLight, |s| s.quality = with(Component::Sharpness, 3.0)),
         (Guidance::LookStraight, |s| s.person.pose.yaw_degrees = 0.0),
+        (Guidance::UncoverFace, |s| s.person.covered = 0.0),
         (Guidance::OpenEyes, |s| s.person.eyes.image_left = 0.9),
         (Guidance::HoldStill, |s| s.quality = good_quality()),
         (Guidance::RelaxFace, |s| s.person.smile = 0.1),
@@ -192,6 +202,7 @@ fn one_thing_is_asked_at_a_time_in_the_order_in_which_the_person_can_mend_it() {
         centre: (320.0, 50.0),
         height: 400.0,
         smile: 1.0,
+        covered: 0.9,
         eyes: EyeOpenness { image_left: 0.0, image_right: 0.9 },
         ..Person::default()
     };
@@ -232,7 +243,7 @@ fn whatever_was_not_measured_is_not_good_enough() {
 /// What a step is called and how it spoils a face or its quality with a value.
 type Spoiler = (&'static str, fn(&mut Face, &mut QualityRecord, f32));
 
-const SPOILERS: [Spoiler; 15] = [
+const SPOILERS: [Spoiler; 18] = [
     ("left edge", |face, _, value| face.bounds.x = value),
     ("top edge", |face, _, value| face.bounds.y = value),
     ("width", |face, _, value| face.bounds.width = value),
@@ -240,11 +251,16 @@ const SPOILERS: [Spoiler; 15] = [
     ("yaw", |face, _, value| face.pose.yaw_degrees = value),
     ("pitch", |face, _, value| face.pose.pitch_degrees = value),
     ("roll", |face, _, value| face.pose.roll_degrees = value),
+    ("pitch of this frame", |face, _, value| face.fitted.pose.pitch_degrees = value),
+    ("eye of this frame", |face, _, value| {
+        face.fitted.expression.eye_openness.image_right = value;
+    }),
+    ("smile of this frame", |face, _, value| face.fitted.expression.smile = value),
     ("one eye", |face, _, value| face.expression.eye_openness.image_left = value),
     ("other eye", |face, _, value| face.expression.eye_openness.image_right = value),
     ("smile", |face, _, value| face.expression.smile = value),
     ("landmark", |face, _, value| {
-        let mut points = Box::new(*face.landmarks.points());
+        let mut points = *face.landmarks.points();
         points[200].z = value;
         face.landmarks = Landmarks::new(points);
     }),
@@ -271,7 +287,9 @@ fn passed(shots_before: usize, spoil: impl Fn(&mut Face, &mut QualityRecord)) ->
     let taken = (0..50).any(|_| {
         let (mut seen, mut quality) = (scene.observation(), good_quality());
         // The fourth picture asks for a smile.
-        seen.faces[0].expression.smile = if shots_before < 3 { 0.1 } else { 0.95 };
+        let smile = if shots_before < 3 { 0.1 } else { 0.95 };
+        seen.faces[0].expression.smile = smile;
+        seen.faces[0].fitted.expression.smile = smile;
         spoil(&mut seen.faces[0], &mut quality);
         scene.now_ms += scene.frame_ms;
         let step = scene.sequence.observe(&seen, Some(&quality)).unwrap();
@@ -282,6 +300,23 @@ fn passed(shots_before: usize, spoil: impl Fn(&mut Face, &mut QualityRecord)) ->
         step.shot.is_some()
     });
     Passed { asked, taken }
+}
+
+#[test]
+fn no_picture_is_taken_of_what_smoothing_hides() {
+    type Spoil = fn(&mut Face, &mut QualityRecord);
+    let hidden: [(&str, usize, Spoil); 6] = [
+        ("a blink", 1, |face, _| face.fitted.expression.eye_openness.image_left = 0.2),
+        ("a hand", 1, |face, _| face.fitted.occlusion.share = 0.6),
+        ("a glance aside", 1, |face, _| face.fitted.pose.yaw_degrees = 25.0),
+        ("a twitch of the mouth", 1, |face, _| face.fitted.expression.smile = 0.7),
+        ("a smile that has gone", 3, |face, _| face.fitted.expression.smile = 0.6),
+        ("no smile before the frame", 3, |face, _| face.expression.smile = 0.6),
+    ];
+    for (what, shots_before, spoil) in hidden {
+        assert!(passed(shots_before, |_, _| {}).taken, "nothing else is in the way of {what}");
+        assert!(!passed(shots_before, spoil).taken, "{what}");
+    }
 }
 
 #[test]

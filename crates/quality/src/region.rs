@@ -3,11 +3,15 @@
 use std::sync::LazyLock;
 
 use liveface_core::sample::{self, Border, Filter};
-use liveface_core::{Face, Frame, Point2, RotatedSquare};
+use liveface_core::{Affine, Face, Frame, Point2, RotatedSquare};
 
 /// Side of the square that the face is sampled to, in pixels: about one to one for a face at
 /// arm's length in a 640x480 picture, so that little is invented and little is lost.
-pub(crate) const SIDE: usize = 160;
+const SIDE: usize = 160;
+
+/// From how many picture pixels to a side of a sample on their mean is taken. Below, interpolation
+/// leaves out less than half a pixel, and keeps more of the detail that sharpness is measured by.
+const MINIFIED: f32 = 1.5;
 
 /// The outline of the face from brow to chin. OFIQ measures inside the convex hull of its 98 points
 /// (jaw, brows, eyes, nose, mouth), which leaves out the forehead; these are the mesh's points of
@@ -17,23 +21,54 @@ const OUTLINE: [usize; 31] = [
     361, 323, 454, 356, 300, 293, 334, 296, 336, 107, 105, 70,
 ];
 
-/// Linear light, 0..=1, of each gamma-coded byte. Source: the inverse sRGB curve, as OFIQ uses it.
-static LINEAR: LazyLock<[f64; 256]> = LazyLock::new(|| {
-    std::array::from_fn(|byte| {
-        let x = byte as f64 / 255.0;
-        if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) }
+/// What each gamma-coded byte of red, green and blue adds to the luminance in linear light, 0..=255,
+/// in parts of 2^48. Source: the inverse sRGB curve and the weights that OFIQ uses.
+static LUMINANCE: LazyLock<[[u64; 256]; 3]> = LazyLock::new(|| {
+    [0.2126, 0.7152, 0.0722].map(|weight| {
+        std::array::from_fn(|byte| {
+            let part = 255.0 * weight * linear(byte as u8);
+            (part * (1u64 << 48) as f64).round() as u64
+        })
     })
 });
+
+/// Linear light, 0..=1, of a gamma-coded byte.
+fn linear(byte: u8) -> f64 {
+    let x = f64::from(byte) / 255.0;
+    if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) }
+}
+
+/// Luminance in linear light, rounded to 0..=255. Source: OFIQ,
+/// floor(255 (0.2126 R + 0.7152 G + 0.0722 B) + 0.5) of the linear channels.
+fn luminance([red, green, blue]: &[[u64; 256]; 3], [r, g, b]: [u8; 3]) -> u8 {
+    let light = red[usize::from(r)] + green[usize::from(g)] + blue[usize::from(b)];
+    // At most 255.5.
+    ((light + (1 << 47)) >> 48) as u8
+}
+
+/// A box of whole pixels of the square.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
 
 /// A face at its standard size.
 #[derive(Default)]
 pub(crate) struct Region {
+    /// The part of the square that is read: the face, and a pixel around it.
+    part: Part,
     /// R, G, B bytes, row by row.
     rgb: Vec<u8>,
     /// Gamma-coded luma (ITU-R BT.601), 0..=255.
     luma: Vec<f32>,
-    /// First and one past the last column of each row that lie in the face; equal when none do.
+    /// Of each row of the part, the first and one past the last column that lie in the face; equal
+    /// when none do.
     rows: Vec<(usize, usize)>,
+    /// The face's outline, in pixels of the whole square.
+    hull: Vec<Point2>,
 }
 
 impl Region {
@@ -51,21 +86,26 @@ impl Region {
         };
         let to_picture = square.to_picture(SIDE as u32);
         let Some(from_picture) = to_picture.inverse() else { return false };
-        self.rgb.clear();
-        let size = (SIDE as u32, SIDE as u32);
-        sample::rgb8(frame, to_picture, size, Filter::Area, Border::Replicate, &mut self.rgb);
-        self.luma.clear();
-        self.luma.extend(
-            self.rgb.chunks_exact(3).map(|p| {
-                0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2])
-            }),
-        );
         let outline = OUTLINE.map(|index| from_picture.apply(face.landmarks.xy(index)));
-        self.fill_rows(&convex_hull(outline));
+        convex_hull(outline, &mut self.hull);
+        self.fill_rows();
+        let Part { left, top, width, height } = self.part;
+        let to_part = Affine::scale_then_move(1.0, 1.0, left as f32, top as f32);
+        let size = (width as u32, height as u32);
+        self.rgb.clear();
+        let map = to_picture.after(to_part);
+        let filter = if map.scale() < MINIFIED { Filter::Bilinear } else { Filter::Area };
+        sample::rgb8(frame, map, size, filter, Border::Replicate, &mut self.rgb);
+        self.luma.clear();
+        let (pixels, _) = self.rgb.as_chunks();
+        self.luma.extend(pixels.iter().map(|[r, g, b]: &[u8; 3]| {
+            sample::luma([f32::from(*r), f32::from(*g), f32::from(*b)])
+        }));
         true
     }
 
-    fn fill_rows(&mut self, hull: &[Point2]) {
+    fn fill_rows(&mut self) {
+        let hull = &self.hull;
         self.rows.clear();
         for row in 0..SIDE {
             let y = row as f32;
@@ -88,39 +128,56 @@ impl Region {
             };
             self.rows.push(span);
         }
+        // The rows and columns that are needed: those in the face and their neighbours.
+        let used = |(first, end): &(usize, usize)| first < end;
+        let (top, bottom) = (self.rows.iter().position(used), self.rows.iter().rposition(used));
+        let left = self.rows.iter().filter(|row| used(row)).map(|row| row.0).min();
+        let right = self.rows.iter().filter(|row| used(row)).map(|row| row.1).max();
+        let (Some(top), Some(bottom), Some(left), Some(right)) = (top, bottom, left, right) else {
+            self.rows.clear();
+            self.part = Part::default();
+            return;
+        };
+        let (top, left) = (top.saturating_sub(1), left.saturating_sub(1));
+        let (bottom, right) = ((bottom + 2).min(SIDE), (right + 1).min(SIDE));
+        self.part = Part { left, top, width: right - left, height: bottom - top };
+        self.rows.truncate(bottom);
+        self.rows.drain(..top);
+        for (first, end) in &mut self.rows {
+            (*first, *end) = (first.saturating_sub(left), end.saturating_sub(left));
+        }
     }
 
-    /// How many face pixels have each luminance 0..=255, in **linear** light. Source: OFIQ,
-    /// floor(255 (0.2126 R + 0.7152 G + 0.0722 B) + 0.5) of the linear channels.
+    /// How many face pixels have each luminance 0..=255, in **linear** light.
     pub(crate) fn luminance_histogram(&self) -> [u32; 256] {
-        let mut histogram = [0; 256];
+        let tables = &*LUMINANCE;
+        // Neighbours are often alike; counting them by turns in two histograms is faster than in one.
+        let mut counts = [[0; 256]; 2];
+        let (pixels, _) = self.rgb.as_chunks();
         for (row, (first, end)) in self.rows.iter().enumerate() {
-            let start = row * SIDE;
-            for pixel in self.rgb[(start + first) * 3..(start + end) * 3].chunks_exact(3) {
-                let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(|v| LINEAR[usize::from(v)]);
-                let luminance = 255.0 * (0.2126 * r + 0.7152 * g + 0.0722 * b) + 0.5;
-                histogram[(luminance as usize).min(255)] += 1;
+            let start = row * self.part.width;
+            for (index, rgb) in pixels[start + first..start + end].iter().enumerate() {
+                counts[index % 2][usize::from(luminance(tables, *rgb))] += 1;
             }
         }
-        histogram
+        std::array::from_fn(|level| counts[0][level] + counts[1][level])
     }
 
-    pub(crate) fn luma(&self) -> &[f32] {
-        &self.luma
-    }
-
-    pub(crate) fn rows(&self) -> &[(usize, usize)] {
-        &self.rows
+    /// Gamma-coded luma of each row and the columns of it that lie in the face. Pixels of the face
+    /// have neighbours on all sides, but at the square's edges.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&[f32], (usize, usize))> {
+        self.luma.chunks_exact(self.part.width.max(1)).zip(self.rows.iter().copied())
     }
 }
 
-/// The corners of the smallest convex outline, in order (Andrew's monotone chain).
-fn convex_hull<const N: usize>(mut points: [Point2; N]) -> Vec<Point2> {
+/// Puts the corners of the smallest convex outline into `hull`, in order (Andrew's monotone chain).
+fn convex_hull<const N: usize>(mut points: [Point2; N], hull: &mut Vec<Point2>) {
     points.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y)));
     let turns_left = |a: Point2, b: Point2, c: Point2| {
         (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x) > 0.0
     };
-    let mut hull: Vec<Point2> = Vec::with_capacity(N + 1);
+    hull.clear();
+    hull.reserve(N + 1);
     let mut chain = |points: &mut dyn Iterator<Item = &Point2>| {
         let start = hull.len();
         for point in points {
@@ -135,7 +192,6 @@ fn convex_hull<const N: usize>(mut points: [Point2; N]) -> Vec<Point2> {
     };
     chain(&mut points.iter());
     chain(&mut points.iter().rev());
-    hull
 }
 
 #[cfg(test)]
@@ -143,9 +199,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_tables_round_every_colour_as_the_formula_does() {
+        let light: [f64; 256] = std::array::from_fn(|byte| linear(byte as u8));
+        for colour in 0..1u32 << 24 {
+            let [r, g, b, _] = colour.to_le_bytes();
+            let [red, green, blue] = [r, g, b].map(|byte| light[usize::from(byte)]);
+            let exact = 255.0 * (0.2126 * red + 0.7152 * green + 0.0722 * blue) + 0.5;
+            assert_eq!(luminance(&LUMINANCE, [r, g, b]), exact as u8, "{r} {g} {b}");
+        }
+    }
+
+    #[test]
     fn a_hull_leaves_out_what_lies_inside() {
         let p = Point2::new;
-        let hull = convex_hull([p(0.0, 0.0), p(4.0, 0.0), p(2.0, 1.0), p(4.0, 4.0), p(0.0, 4.0)]);
+        let mut hull = Vec::new();
+        convex_hull([p(0.0, 0.0), p(4.0, 0.0), p(2.0, 1.0), p(4.0, 4.0), p(0.0, 4.0)], &mut hull);
         assert_eq!(hull.len(), 4);
         assert!(!hull.contains(&p(2.0, 1.0)));
     }

@@ -1,7 +1,7 @@
 //! Scene brightness: how much of the whole picture is bright. A face in front of a bright wall or
 //! window can be exposed well and still lose its contours; ISO/IEC 29794-5 has no such component.
 
-use liveface_core::sample::{self, Border, Filter};
+use liveface_core::sample::{self, Border, Filter, TensorForm};
 use liveface_core::{Affine, Frame, Measure};
 
 use crate::mapping::score;
@@ -15,10 +15,11 @@ const BRIGHT: f32 = 200.0;
 /// Raw: share of the picture that is bright, 0 to 1. Score: 100 for none of it, falling straight.
 pub(crate) fn brightness(frame: &Frame<'_>) -> Measure {
     let map = Affine::from_region(frame.bounds(), GRID.0, GRID.1);
-    let mut bright = 0u32;
-    sample::rgb(frame, map, GRID, Filter::Bilinear, Border::Replicate, |pixel| {
-        bright += u32::from(sample::luma(pixel) >= BRIGHT);
-    });
-    let raw = f64::from(bright) / f64::from(GRID.0 * GRID.1);
+    let form = TensorForm { planar: false, bgr: false, mean: 0.0, scale: 1.0 };
+    let mut levels = [0.0; GRID.0 as usize * GRID.1 as usize * 3];
+    sample::tensor(frame, map, GRID, Filter::Bilinear, Border::Replicate, &form, &mut levels);
+    let (pixels, _) = levels.as_chunks();
+    let bright = pixels.iter().filter(|pixel| sample::luma(**pixel) >= BRIGHT).count();
+    let raw = bright as f64 / pixels.len() as f64;
     Measure { raw: raw as f32, score: score(100.0 * (1.0 - raw)) }
 }

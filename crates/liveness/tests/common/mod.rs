@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use liveface_core::{
     Component, Embedding, Expression, EyeOpenness, Face, LANDMARK_COUNT, Landmarks, Measure,
-    Observation, Point3, Policy, Pose, QualityRecord, Reason, Restart, ShotRecord,
+    Measured, Observation, Occlusion, Point3, Policy, Pose, QualityRecord, Reason, Restart,
+    ShotRecord,
 };
 use liveface_liveness::{Assessment, Outcome, Sequence, Shot, Step};
 
@@ -53,6 +54,8 @@ pub(crate) struct Person {
     pub(crate) pose: Pose,
     pub(crate) eyes: EyeOpenness,
     pub(crate) smile: f32,
+    /// Share of the face that is covered.
+    pub(crate) covered: f32,
 }
 
 impl Default for Person {
@@ -66,6 +69,7 @@ impl Default for Person {
             pose: Pose { pitch_degrees: -7.0, ..Pose::default() },
             eyes: EyeOpenness { image_left: 0.8, image_right: 0.9 },
             smile: 0.1,
+            covered: 0.1,
         }
     }
 }
@@ -74,18 +78,26 @@ impl Person {
     /// The face in frame `frame`: a mesh that turns rigidly, with the noise of a real sensor.
     pub(crate) fn face(&self, frame: u64) -> Face {
         let landmarks = mesh(self, frame);
-        Face {
-            track: self.track,
-            bounds: landmarks.bounds(),
-            detection_score: 0.9,
-            presence: 0.95,
-            landmarks,
+        let shown = Measured {
             pose: self.pose,
             expression: Expression {
                 eye_openness: self.eyes,
                 smile: self.smile,
                 ..Expression::default()
             },
+            occlusion: Occlusion { share: self.covered, part: None },
+        };
+        Face {
+            track: self.track,
+            bounds: landmarks.bounds(),
+            detection_score: 0.9,
+            presence: 0.95,
+            landmarks,
+            pose: shown.pose,
+            expression: shown.expression,
+            occlusion: shown.occlusion,
+            raw: Measured::default(),
+            fitted: shown,
         }
     }
 }
@@ -104,7 +116,7 @@ static BALL: LazyLock<[[f32; 3]; LANDMARK_COUNT]> = LazyLock::new(|| {
 fn mesh(person: &Person, frame: u64) -> Landmarks {
     let angles = [person.pose.yaw_degrees, person.pose.pitch_degrees, person.pose.roll_degrees];
     let [(sy, cy), (sp, cp), (sr, cr)] = angles.map(|degrees| degrees.to_radians().sin_cos());
-    let mut points = Box::new([Point3::default(); LANDMARK_COUNT]);
+    let mut points = [Point3::default(); LANDMARK_COUNT];
     for (index, (point, [x, y, z])) in points.iter_mut().zip(*BALL).enumerate() {
         let (x, z) = (x * cy - z * sy, z * cy + x * sy);
         let (y, z) = (y * cp - z * sp, z * cp + y * sp);
