@@ -6,6 +6,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use liveface::Provider;
+
+use crate::commands::bench::Format;
 
 /// Selfie capture and liveness on this machine.
 #[derive(Parser)]
@@ -34,6 +37,10 @@ pub(crate) struct Common {
     /// project's set-up unpacked
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) runtime: Option<PathBuf>,
+    /// What runs the models: cpu, or xnnpack, nnapi, coreml, qnn, directml or cuda where the program
+    /// was built with the feature of that name
+    #[arg(long, global = true, value_name = "NAME", default_value_t)]
+    pub(crate) provider: Provider,
     /// Print JSON on stdout
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -72,7 +79,10 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  liveface match selfie.jpg card.jpg")]
     Match(MatchOptions),
     /// Measure how fast every stage is on this machine
-    #[command(after_help = "Example:\n  liveface bench --frames 300")]
+    #[command(after_help = "Example:\n  liveface bench --frames 300 --out before.json\n  \
+    liveface bench --frames 300 --compare before.json\n\nOn a phone, with only the program and the \
+    runtime library:\n  adb push liveface libonnxruntime.so /data/local/tmp/\n  \
+    adb shell /data/local/tmp/liveface bench")]
     Bench(BenchOptions),
     /// Run a local development server that speaks the submission API
     #[command(after_help = "Example:\n  liveface sandbox --port 8080 --data sandbox-data")]
@@ -258,12 +268,21 @@ pub(crate) struct BenchOptions {
     /// A recording to measure on; without it, a picture built into the program
     #[arg(long, value_name = "PATH")]
     pub(crate) replay: Option<PathBuf>,
+    /// How the frames lie in memory; by default as most cameras give them
+    #[arg(long, value_enum, default_value_t = Format::Nv12)]
+    pub(crate) format: Format,
+    /// Threads that look at tracked frames at the same time, each with models of its own
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) threads: u32,
     /// Frames to measure
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) frames: u32,
     /// Write the figures as JSON
     #[arg(long, value_name = "FILE.json")]
     pub(crate) out: Option<PathBuf>,
+    /// Say what differs from figures that were written earlier, and what is only noise
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) compare: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -52,7 +52,10 @@ impl std::fmt::Display for Failure {
 impl From<liveface::EngineError> for Failure {
     fn from(error: liveface::EngineError) -> Self {
         let exit = match error {
-            liveface::EngineError::Policy(_) => Exit::Input,
+            liveface::EngineError::Policy(_)
+            | liveface::EngineError::Vision(liveface::VisionError::ProviderNotBuiltIn { .. }) => {
+                Exit::Input
+            }
             _ => Exit::Runtime,
         };
         Self::new(exit, error.to_string())

@@ -1,5 +1,6 @@
 //! The `liveface` program: capture, submission, analysis and a local sandbox from a terminal.
 
+mod allocations;
 mod args;
 mod commands;
 mod console;

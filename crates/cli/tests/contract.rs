@@ -264,8 +264,11 @@ fn analyze_tells_everything_that_is_seen_of_a_face() {
         "detection_score",
         "eye_aspect_ratio",
         "eye_openness",
+        "gaze",
         "inter_eye_distance_px",
         "mouth_open",
+        "occluded_part",
+        "occlusion",
         "pad_live",
         "pitch_degrees",
         "quality",
@@ -276,12 +279,14 @@ fn analyze_tells_everything_that_is_seen_of_a_face() {
     ];
     assert_eq!(keys(&plain), fields);
     assert_eq!(plain["box"].as_array().unwrap().len(), 4);
-    for share in ["detection_score", "smile", "mouth_open", "pad_live"] {
+    for share in ["detection_score", "smile", "mouth_open", "occlusion", "pad_live"] {
         assert!((0.0..=1.0).contains(&plain[share].as_f64().unwrap()), "{share}");
     }
     for pair in ["eye_openness", "eye_aspect_ratio"] {
         assert_eq!(keys(&plain[pair]), ["image_left", "image_right"]);
     }
+    assert_eq!(keys(&plain["gaze"]), ["pitch_degrees", "yaw_degrees"]);
+    assert!(plain["occluded_part"].is_null(), "{plain}");
     for (component, measure) in plain["quality"].as_object().unwrap() {
         assert_eq!(keys(measure), ["raw", "score"]);
         assert!(measure["raw"].is_number(), "{component}");
@@ -475,8 +480,8 @@ fn doctor_finds_a_healthy_machine_healthy() {
     place.capture("clips-f1", "1", "mine").expect(0);
     let report = place.run(["doctor", "--json"]).expect(0).json();
     assert_eq!(report["healthy"], true);
-    let all = [("runtime", true), ("models", true), ("store", true), ("clock", true)];
-    assert_eq!(checks(&report), all);
+    let names = ["runtime", "models", "store", "clock", "provider"];
+    assert_eq!(checks(&report), names.map(|name| (name, true)));
     let said = place.run(["doctor"]).expect(0).stdout;
     assert!(said.contains("1 captures, all readable"), "{said}");
 }

@@ -56,6 +56,10 @@ fn each_flawed_still_gets_its_own_guidance_and_is_never_taken() {
         ("pitchup", Guidance::LookStraight),
         ("pitchdn", Guidance::LookStraight),
         ("roll30", Guidance::LookStraight),
+        ("occl_mask", Guidance::UncoverFace),
+        ("occl_hand", Guidance::UncoverFace),
+        ("occl_sunglasses", Guidance::UncoverFace),
+        ("occl_halfframe", Guidance::UncoverFace),
         ("noface", Guidance::FindFace),
         ("two", Guidance::OnlyOneFace),
     ];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use liveface::camera::Still;
 use liveface::{AnalysisOptions, Engine, FaceReport, Policy};
-use liveface_core::{EyeOpenness, Measure, Point3, QualityRecord, Rect};
+use liveface_core::{EyeOpenness, FacePart, Gaze, Measure, Point3, QualityRecord, Rect};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -39,6 +39,10 @@ struct FaceLine {
     smile: f32,
     smile_ratio: f32,
     mouth_open: f32,
+    gaze: Gaze,
+    /// Share of the most covered part.
+    occlusion: f32,
+    occluded_part: Option<FacePart>,
     inter_eye_distance_px: f32,
     pad_live: Option<f32>,
     quality: QualityRecord,
@@ -126,6 +130,9 @@ fn face_line(report: FaceReport, options: &AnalyzeOptions) -> FaceLine {
         smile: face.expression.smile,
         smile_ratio: face.expression.smile_ratio,
         mouth_open: face.expression.mouth_open,
+        gaze: face.expression.gaze,
+        occlusion: face.occlusion.share,
+        occluded_part: face.occlusion.part,
         inter_eye_distance_px: face.landmarks.inter_eye_distance(),
         pad_live: report.pad_live,
         quality: report.quality,
@@ -161,6 +168,11 @@ fn print(line: &ImageLine) -> Result<(), Failure> {
             face.smile,
             face.mouth_open,
             face.pad_live.unwrap_or(f32::NAN)
+        ))?;
+        let part = face.occluded_part.map_or_else(String::new, |part| format!(": {part}"));
+        console::line(format!(
+            "  gaze yaw {:+.1}  pitch {:+.1} degrees from the head   covered {:.2}{part}",
+            face.gaze.yaw_degrees, face.gaze.pitch_degrees, face.occlusion
         ))?;
         for (component, Measure { raw, score }) in face.quality.iter() {
             let score =

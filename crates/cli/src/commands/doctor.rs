@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use liveface::{Engine, ONNX_RUNTIME_VERSION};
+use liveface::{Engine, ModelProvider, ONNX_RUNTIME_VERSION};
 
 use crate::args::{Common, DoctorOptions};
 use crate::console::{self, Style, styled};
@@ -34,11 +34,16 @@ pub(crate) fn run(common: &Common, options: &DoctorOptions) -> Result<Exit, Fail
         }
         Err(error) => (Ok("loaded".to_owned()), Err(error.to_string())),
     };
+    let provider = match &engine {
+        Ok(engine) => provider(engine.providers()),
+        Err(_) => Err("not checked: the runtime library and the models come first".to_owned()),
+    };
     let checks = [
         Check { name: "runtime", result: runtime },
         Check { name: "models", result: models },
         Check { name: "store", result: store(options) },
         Check { name: "clock", result: clock() },
+        Check { name: "provider", result: provider },
     ];
     let healthy = checks.iter().all(|check| check.result.is_ok());
     if common.json {
@@ -73,6 +78,15 @@ fn store(options: &DoctorOptions) -> Result<String, String> {
     Ok(format!("{} ({} captures, all readable)", path.display(), tags.len()))
 }
 
+/// A model that runs on the processor by the way it is made is no failure.
+fn provider(models: &[ModelProvider]) -> Result<String, String> {
+    let line = super::provider_line(models);
+    if models.iter().any(ModelProvider::was_refused) {
+        return Err(format!("{line}; give another --runtime, or another --provider"));
+    }
+    Ok(line)
+}
+
 fn clock() -> Result<String, String> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     if seconds < EARLIEST_SECONDS {
@@ -80,4 +94,31 @@ fn clock() -> Result<String, String> {
             .to_owned());
     }
     Ok("plausible".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use liveface::Provider;
+
+    #[test]
+    fn only_a_refused_model_is_a_failure() {
+        let model = |name: &str, runs, because: Option<&str>| ModelProvider {
+            model: name.to_owned(),
+            asked: Provider::Xnnpack,
+            runs,
+            because: because.map(str::to_owned),
+        };
+        let taken = model("detector", Provider::Xnnpack, None);
+        let own = model("mesh", Provider::Cpu, Some(ModelProvider::OWN_OPERATORS));
+        let refused = model("embedding", Provider::Cpu, Some("no such provider"));
+        assert_eq!(provider(std::slice::from_ref(&taken)).unwrap(), "xnnpack runs every model");
+        let said = provider(&[taken.clone(), own.clone()]).unwrap();
+        assert!(
+            said.starts_with("detector runs on xnnpack; mesh runs on cpu, not xnnpack"),
+            "{said}"
+        );
+        let said = provider(&[taken, own, refused]).unwrap_err();
+        assert!(said.contains("embedding runs on cpu, not xnnpack: no such provider;"), "{said}");
+    }
 }

@@ -12,9 +12,10 @@ pub(crate) mod tags;
 
 use std::path::{Path, PathBuf};
 
-use liveface::{Engine, EngineConfig, ModelSource, Policy, Store};
+use liveface::{Engine, EngineConfig, ModelProvider, ModelSource, Policy, Store};
 
 use crate::args::{Common, StoreOption};
+use crate::console;
 use crate::failure::Failure;
 
 /// Where the runtime library and the models come from.
@@ -22,11 +23,26 @@ fn engine_config(common: &Common) -> EngineConfig {
     EngineConfig {
         runtime: common.runtime.clone(),
         models: common.models.clone().map_or(ModelSource::Embedded, ModelSource::Folder),
+        provider: common.provider,
     }
 }
 
 fn engine(common: &Common) -> Result<Engine, Failure> {
-    Ok(Engine::load(&engine_config(common))?)
+    let engine = Engine::load(&engine_config(common))?;
+    for model in engine.providers().iter().filter(|model| model.runs != model.asked) {
+        console::note(format!("note: {model}"));
+    }
+    Ok(engine)
+}
+
+/// What runs the models, on one line.
+fn provider_line(models: &[ModelProvider]) -> String {
+    match models.first() {
+        Some(first) if models.iter().all(|model| model.runs == model.asked) => {
+            format!("{} runs every model", first.runs)
+        }
+        _ => models.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+    }
 }
 
 /// The policy of a preset's name or a TOML file.
