@@ -26,6 +26,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
         run::show(cargo(&["doc", "--no-deps", "--workspace"]).env("RUSTDOCFLAGS", "-Dwarnings"))
     })?;
     step("tests", || tests(workspace))?;
+    step("execution providers", || {
+        let features = "--features=xnnpack,nnapi,coreml,qnn,directml,cuda";
+        run::show(&mut cargo(&["test", "-p", "liveface-vision", features, "--", "provider"]))
+    })?;
     step("demo", || demo::run(workspace))?;
     step("golden results, release", || golden::check_release(workspace))?;
     step("benchmarks, short", || {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use image::{ImageFormat, Rgb, RgbImage};
 use liveface::{Engine, EngineConfig, ModelSource};
-use liveface_core::sample::{Border, Filter, rgb};
+use liveface_core::sample::{Border, Filter, rgb8};
 use liveface_core::{Affine, Embedding, Frame, Policy, Rect};
 use liveface_sandbox::{
     CallbackState, EngineAnalyser, FaceAnalyser, Sandbox, SandboxConfig, SeenFace,
@@ -47,9 +47,11 @@ impl FaceAnalyser for ColourAnalyser {
     fn faces(&mut self, picture: &Frame<'_>) -> Result<Vec<SeenFace>, String> {
         let row = Rect::new(0.0, picture.height() as f32 / 2.0, picture.width() as f32, 1.0);
         let map = Affine::from_region(row, picture.width(), 1);
-        let mut pixels: Vec<[f32; 3]> = Vec::new();
+        let mut bytes = Vec::new();
         let size = (picture.width(), 1);
-        rgb(picture, map, size, Filter::Bilinear, Border::Replicate, |pixel| pixels.push(pixel));
+        rgb8(picture, map, size, Filter::Bilinear, Border::Replicate, &mut bytes);
+        let pixels: Vec<[f32; 3]> =
+            bytes.as_chunks().0.iter().map(|pixel: &[u8; 3]| pixel.map(f32::from)).collect();
         if pixels.iter().flatten().all(|value| *value > 240.0) {
             return Err("too bright".to_owned());
         }
@@ -238,7 +240,7 @@ fn workspace(path: &str) -> PathBuf {
 /// The engine, with the workspace's models and ONNX Runtime.
 pub(crate) fn engine() -> Engine {
     let models = ModelSource::Folder(workspace("models"));
-    Engine::load(&EngineConfig { models, runtime: None }).unwrap()
+    Engine::load(&EngineConfig { models, ..EngineConfig::default() }).unwrap()
 }
 
 /// Eyes that are that engine.
