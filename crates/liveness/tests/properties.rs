@@ -596,15 +596,18 @@ fn at_most(value: f32, limit: f32) -> bool {
 /// The face, if exactly one is in the frame and all its numbers are numbers.
 fn only_face(observation: &Observation) -> Option<&Face> {
     let [face] = &observation.faces[..] else { return None };
-    let (bounds, pose, shown) = (face.bounds, face.pose, face.expression);
+    let bounds = face.bounds;
+    let is_measured = |Measured { pose, expression, .. }: &Measured| {
+        let eyes = expression.eye_openness;
+        let angles = [pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees];
+        let shown = [eyes.image_left, eyes.image_right, expression.smile];
+        angles.iter().chain(&shown).all(|v| v.is_finite())
+    };
     let measured = observation.face_count == 1
         && bounds.width > 0.0
         && bounds.height > 0.0
         && [bounds.x, bounds.y, bounds.right(), bounds.bottom()].iter().all(|v| v.is_finite())
-        && [pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees].iter().all(|v| v.is_finite())
-        && [shown.eye_openness.image_left, shown.eye_openness.image_right, shown.smile]
-            .iter()
-            .all(|v| v.is_finite())
+        && face.shown().iter().all(is_measured)
         && face.landmarks.points().iter().all(|p| [p.x, p.y, p.z].iter().all(|v| v.is_finite()));
     measured.then_some(face)
 }
