@@ -160,20 +160,19 @@ pub(super) fn tracked(
         // Thirty frames a second.
         let frame = kept.frame(Timestamp::from_micros(33_333 * index as u64))?;
         let inside = vision.spent();
-        let mut meter = Meter::default();
-        meter.times.reserve(1);
-        meter.time(|| {
+        let mut work = || {
             let observation = seen(tracker.observe(&mut vision, &frame))?;
             let quality = observation.faces.first().map(|face| gauge.measure(&frame, face));
             let judged = sequence.observe(observation, quality.as_ref());
             judged.map(drop).map_err(|error| Failure::new(Exit::Runtime, error.to_string()))
-        })?;
-        if index >= WARM_UP {
-            let inside = milliseconds(vision.spent() - inside);
-            outside.times.extend(meter.times.iter().map(|time| time - inside));
-            whole.times.append(&mut meter.times);
-            whole.allocations += meter.allocations;
+        };
+        if index < WARM_UP {
+            work()?;
+            continue;
         }
+        whole.time(work)?;
+        let inside = milliseconds(vision.spent() - inside);
+        outside.times.extend(whole.times.last().map(|time| time - inside));
     }
     outside.allocations = whole.allocations;
     Ok([whole.series("tracked frame"), outside.series("  outside ONNX Runtime")])
