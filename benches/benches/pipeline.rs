@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use liveface::{Capture, CapturedImage, Policy, Session, ShotKind, Timestamp, Tracker};
+use liveface::{Capture, CapturedImage, Policy, Session, ShotKind, Timestamp};
 use liveface_bundle::{Info, encode, upload_zip};
 use liveface_quality::Gauge;
 
@@ -34,28 +34,18 @@ fn stages(criterion: &mut Criterion) {
         b.iter(|| black_box(vision.embedding(&frame, &face)).expect("the models run"));
     });
     let mut gauge = Gauge::default();
-    criterion.bench_function("quality", |b| b.iter(|| black_box(gauge.measure(&frame, &face))));
-    let mut tracker = Tracker::new(limits.clone());
-    criterion.bench_function("tracked frame", |b| {
-        b.iter(|| {
-            let seen = tracker.observe(&mut vision, &frame).expect("the models run");
-            seen.faces.first().map(|face| gauge.measure(&frame, face))
-        });
+    let face = vision.follow(&frame, &face, limits).expect("the models run").expect("still there");
+    criterion.bench_function("quality", |b| {
+        b.iter(|| black_box(gauge.guide(&frame, &face, vision.aligned(&face))))
     });
     drop(vision);
 
-    // A whole session; it sees that the picture stands still, so no shot is taken.
-    let mut session = start(&engine, &policy);
+    let mut session = start(&engine, &policy.clone().without_pictures());
     let mut t_ms = 0;
-    criterion.bench_function("session push", |b| {
+    criterion.bench_function("tracked frame", |b| {
         b.iter(|| {
-            t_ms += 1;
-            if session.ended() || t_ms > policy.timing.timeout_ms {
-                session = start(&engine, &policy);
-                t_ms = 1;
-            }
-            let at = Timestamp::from_millis(t_ms);
-            let frame = frame_at(&still, at);
+            t_ms += 33;
+            let frame = frame_at(&still, Timestamp::from_millis(t_ms));
             black_box(session.push(&frame)).expect("the models run")
         });
     });

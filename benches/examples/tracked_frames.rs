@@ -1,17 +1,15 @@
-//! LiveFace's side of `benches/compare/compare.py`: tracks one face through frames, measures its
-//! quality and judges the capture's gates, and says how long each frame took.
+//! LiveFace's side of `benches/compare/compare.py`: pushes the frames of a camera of 30 frames a second
+//! into a session that takes no pictures, and says how long each took.
 //!
 //! `tracked_frames WIDTH HEIGHT FILE`, where FILE holds NV12 frames one after the other. Each line on
 //! stdin is a number of frames to go on by, from the first again after the last; each line on stdout
-//! is what they took: `{"ms": [..], "faces": ..}`.
+//! is what they took and how many showed a face: `{"ms": [..], "faces": ..}`.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-use liveface::{Frame, PixelFormat, Plane, Policy, Timestamp, Tracker};
-use liveface_liveness::Sequence;
-use liveface_quality::Gauge;
+use liveface::{Frame, PixelFormat, Plane, Policy, Timestamp};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,14 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let engine = liveface_benches::engine();
-    let mut vision = engine.vision();
-    // A capture in which nobody ever holds still for long enough: every gate, no picture.
-    let mut policy = Policy::default();
-    (policy.timing.hold_ms, policy.timing.timeout_ms) = (u64::MAX / 4, u64::MAX / 2);
-    policy.check()?;
-    let mut tracker = Tracker::new(policy.tracking.clone());
-    let mut gauge = Gauge::default();
-    let mut sequence = Sequence::new(policy);
+    let mut session = engine.session(Policy::default().without_pictures(), 0)?;
     let mut next = 0;
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
@@ -44,15 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         for _ in 0..count {
             let (y, uv) = pictures[next % pictures.len()].split_at(luma);
             let planes = [Plane { data: y, stride: width as usize }, Plane { data: uv, stride }];
-            let at = Timestamp::from_millis(next as u64 * 67);
+            let at = Timestamp::from_micros(next as u64 * 33_333);
             next += 1;
             let started = Instant::now();
             let frame = Frame::new(PixelFormat::Nv12, width, height, &planes, at)?;
-            let seen = tracker.observe(&mut vision, &frame)?;
-            let quality = seen.faces.first().map(|face| gauge.measure(&frame, face));
-            sequence.observe(seen, quality.as_ref())?;
-            faces += seen.faces.len();
+            session.push(&frame)?;
             times.push(format!("{:.4}", started.elapsed().as_secs_f64() * 1000.0));
+            faces += session.last().faces.len();
         }
         writeln!(out, "{{\"ms\": [{}], \"faces\": {faces}}}", times.join(", "))?;
         out.flush()?;

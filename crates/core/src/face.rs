@@ -199,6 +199,23 @@ pub struct Occlusion {
     pub share: f32,
     /// The part that is covered most, when one is.
     pub part: Option<FacePart>,
+    /// Share of each part that is covered, 0 to 1.
+    pub parts: CoveredParts,
+}
+
+/// Share of each part of the face that something covers, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CoveredParts {
+    /// [`FacePart::Eyes`].
+    pub eyes: f32,
+    /// [`FacePart::Nose`].
+    pub nose: f32,
+    /// [`FacePart::Mouth`].
+    pub mouth: f32,
+    /// [`FacePart::ImageLeft`].
+    pub image_left: f32,
+    /// [`FacePart::ImageRight`].
+    pub image_right: f32,
 }
 
 /// What one frame alone gave, before smoothing along the track.
@@ -244,6 +261,25 @@ impl Face {
     pub const fn shown(&self) -> [Measured; 2] {
         let Self { pose, expression, occlusion, .. } = *self;
         [Measured { pose, expression, occlusion }, self.fitted]
+    }
+}
+
+/// A face upright in a square picture of its own, a quarter of the picture's side around it: what the
+/// mesh model saw. What looks at the face's pixels on every frame reads them here.
+#[derive(Clone, Copy)]
+pub struct AlignedFace<'p> {
+    /// Width and height, in pixels.
+    pub side: usize,
+    /// R, G, B of each pixel in row order, gamma-coded, 0 black to 1 white; `side` x `side` x 3.
+    pub rgb: &'p [f32],
+    /// The mesh, in pixels of this picture.
+    pub landmarks: &'p Landmarks,
+}
+
+impl std::fmt::Debug for AlignedFace<'_> {
+    /// Pixels and landmarks are biometric data and are not printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AlignedFace({0}x{0}, ..)", self.side)
     }
 }
 

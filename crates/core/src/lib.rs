@@ -22,8 +22,8 @@ pub use capture::{
 };
 pub use embedding::Embedding;
 pub use face::{
-    Expression, EyeOpenness, Face, FacePart, Gaze, LANDMARK_COUNT, Landmarks, Measured,
-    Observation, Occlusion, Pose, landmark,
+    AlignedFace, CoveredParts, Expression, EyeOpenness, Face, FacePart, Gaze, LANDMARK_COUNT,
+    Landmarks, Measured, Observation, Occlusion, Pose, landmark,
 };
 pub use frame::{
     ColourRange, Frame, FrameError, PixelFormat, Plane, Reduction, Rotation, Timestamp,

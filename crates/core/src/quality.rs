@@ -4,44 +4,99 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A quality component. Names follow ISO/IEC 29794-5 as OFIQ has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Component {
-    /// Mean luminance of the face, 0 to 1 in linear light.
-    LuminanceMean,
-    /// Share of the face that is nearly black.
-    UnderExposurePrevention,
-    /// Share of the face that is nearly white.
-    OverExposurePrevention,
-    /// How much fine detail the face has.
-    Sharpness,
-    /// How much of the whole picture is bright.
-    SceneBrightness,
+macro_rules! components {
+    ($($(#[$inner:meta])* $variant:ident = $code:literal;)+) => {
+        /// A quality component. Names follow ISO/IEC 29794-5 as OFIQ has them; those that it does not
+        /// have come last. The formulae are in `liveface-quality`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Component { $($(#[$inner])* $variant,)+ }
+
+        impl Component {
+            /// Every component, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name in snake case, as records have it.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// The name as OFIQ writes it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant),)+ }
+            }
+        }
+    };
 }
 
-impl Component {
-    /// Every component, in order.
-    pub const ALL: &[Self] = &[
-        Self::LuminanceMean,
-        Self::UnderExposurePrevention,
-        Self::OverExposurePrevention,
-        Self::Sharpness,
-        Self::SceneBrightness,
-    ];
-
-    /// The name in snake case, as records have it.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::LuminanceMean => "luminance_mean",
-            Self::UnderExposurePrevention => "under_exposure_prevention",
-            Self::OverExposurePrevention => "over_exposure_prevention",
-            Self::Sharpness => "sharpness",
-            Self::SceneBrightness => "scene_brightness",
-        }
-    }
+components! {
+    /// How useful the face is for recognition, all in all.
+    UnifiedQualityScore = "unified_quality_score";
+    /// How little the background shows. Needs a person mask.
+    BackgroundUniformity = "background_uniformity";
+    /// How alike the light on both cheeks is.
+    IlluminationUniformity = "illumination_uniformity";
+    /// Mean luminance of the face, 0 to 1 in linear light.
+    LuminanceMean = "luminance_mean";
+    /// Variance of the luminance of the face.
+    LuminanceVariance = "luminance_variance";
+    /// Share of the face that is nearly black.
+    UnderExposurePrevention = "under_exposure_prevention";
+    /// Share of the face that is nearly white.
+    OverExposurePrevention = "over_exposure_prevention";
+    /// How many levels of luminance the face shows, as entropy in bits.
+    DynamicRange = "dynamic_range";
+    /// How much fine detail the face has.
+    Sharpness = "sharpness";
+    /// How little of a lossy compression's blocks shows.
+    CompressionArtifacts = "compression_artifacts";
+    /// How far the skin's colour lies from those that skin has.
+    NaturalColour = "natural_colour";
+    /// How large the second largest face is against the largest.
+    SingleFacePresent = "single_face_present";
+    /// How open the less open eye is.
+    EyesOpen = "eyes_open";
+    /// How far the mouth is open.
+    MouthClosed = "mouth_closed";
+    /// Share of the eyes that is covered.
+    EyesVisible = "eyes_visible";
+    /// Share of the mouth that is covered.
+    MouthOcclusionPrevention = "mouth_occlusion_prevention";
+    /// Share of the face that is covered.
+    FaceOcclusionPrevention = "face_occlusion_prevention";
+    /// Distance of the eyes in pixels, as if the head were not turned.
+    InterEyeDistance = "inter_eye_distance";
+    /// Height of the face over that of the picture.
+    HeadSize = "head_size";
+    /// Room at the subject's left of the face.
+    LeftwardCropOfTheFaceImage = "leftward_crop_of_the_face_image";
+    /// Room at the subject's right of the face.
+    RightwardCropOfTheFaceImage = "rightward_crop_of_the_face_image";
+    /// Room above the face.
+    MarginAboveOfTheFaceImage = "margin_above_of_the_face_image";
+    /// Room below the face.
+    MarginBelowOfTheFaceImage = "margin_below_of_the_face_image";
+    /// Yaw in degrees.
+    HeadPoseYaw = "head_pose_yaw";
+    /// Pitch in degrees.
+    HeadPosePitch = "head_pose_pitch";
+    /// Roll in degrees.
+    HeadPoseRoll = "head_pose_roll";
+    /// How relaxed the face is.
+    ExpressionNeutrality = "expression_neutrality";
+    /// How much of the head is covered. Never measured: it needs a parsing model that cannot be shipped.
+    NoHeadCoverings = "no_head_coverings";
+    /// How little the face is smeared in one direction. Not of the standard.
+    MotionBlur = "motion_blur";
+    /// How little of the face and glasses reflects the light like a mirror. Not of the standard.
+    Glare = "glare";
+    /// How little brighter the surroundings are than the face. Not of the standard.
+    Backlight = "backlight";
+    /// How much of the whole picture is bright. Not of the standard.
+    SceneBrightness = "scene_brightness";
 }
 
 /// A component's value.

@@ -46,7 +46,7 @@ impl Engine {
             let pad_live =
                 options.presentation.then(|| vision.presentation(frame, &face)).transpose()?;
             let embedding = if options.embedding { vision.embedding(frame, &face)? } else { None };
-            let quality = gauge.measure(frame, &face);
+            let quality = gauge.guide(frame, &face, None);
             reports.push(FaceReport { face, quality, pad_live, embedding });
         }
         Ok(reports)

@@ -3,8 +3,8 @@
 use liveface_bundle::{Capture, CapturedImage, encode};
 use liveface_camera::{JpegDecoder, Still};
 use liveface_core::{
-    CaptureRecord, Frame, FrameCounts, FrameError, Policy, Reason, Reduction, Rotation, ShotKind,
-    Timestamp, Verdict,
+    CaptureRecord, Frame, FrameCounts, FrameError, Observation, Policy, Reason, Reduction,
+    Rotation, ShotKind, Timestamp, Verdict,
 };
 use liveface_liveness::{Assessment, Sequence, Shot, Step};
 use liveface_quality::Gauge;
@@ -118,7 +118,10 @@ impl Session {
         let engine = self.engine.clone();
         let mut vision = engine.vision();
         let observation = self.tracker.observe(&mut vision, frame)?;
-        let quality = observation.faces.first().map(|face| self.gauge.measure(frame, face));
+        let quality = observation
+            .faces
+            .first()
+            .map(|face| self.gauge.guide(frame, face, vision.aligned(face)));
         self.now = frame.timestamp();
         self.frames.seen += 1;
         let step = self.sequence.observe(observation, quality.as_ref())?;
@@ -179,6 +182,12 @@ impl Session {
         let mut events = std::mem::take(&mut self.kept_back);
         self.note(&step, &mut events);
         events
+    }
+
+    /// What the last frame showed: for an app that draws on the preview.
+    #[must_use]
+    pub const fn last(&self) -> &Observation {
+        self.tracker.last()
     }
 
     /// Whether a verdict was reached.

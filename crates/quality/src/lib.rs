@@ -6,41 +6,48 @@
 //! ```
 //! use liveface_core::{Component, Face, Frame};
 //! fn bright_enough(gauge: &mut liveface_quality::Gauge, frame: &Frame<'_>, face: &Face) -> bool {
-//!     let record = gauge.measure(frame, face);
+//!     let record = gauge.guide(frame, face, None);
 //!     record.get(Component::LuminanceMean).is_some_and(|mean| mean.raw > 0.032)
 //! }
 //! ```
 
-mod exposure;
-mod luminance;
+mod hull;
+mod light;
 mod mapping;
-mod region;
-mod scene;
-mod sharpness;
+mod measures;
+mod view;
 
-use liveface_core::{Component, Face, Frame, QualityRecord};
+use liveface_core::{AlignedFace, Component, Face, Frame, QualityRecord};
 
-use region::Region;
+use measures::{exposure, luminance_mean, scene_brightness, sharpness};
+use view::View;
 
 /// Measures faces; keeps its buffers between frames.
 #[derive(Default)]
 pub struct Gauge {
-    region: Region,
+    view: View,
 }
 
 impl Gauge {
-    /// Measures every component of `face` in `frame`. A face without area gives an empty record.
-    pub fn measure(&mut self, frame: &Frame<'_>, face: &Face) -> QualityRecord {
+    /// Measures what guidance asks of every frame. `aligned` is the picture in which the mesh model saw
+    /// `face`, where it is at hand; otherwise the same is read from `frame` again. A face without area gives
+    /// an empty record.
+    pub fn guide(
+        &mut self,
+        frame: &Frame<'_>,
+        face: &Face,
+        aligned: Option<AlignedFace<'_>>,
+    ) -> QualityRecord {
         let mut record = QualityRecord::default();
-        if !self.region.sample(frame, face) {
+        if !self.view.take(frame, face, aligned) {
             return record;
         }
-        let histogram = self.region.luminance_histogram();
-        record.set(Component::LuminanceMean, luminance::mean(&histogram));
-        record.set(Component::UnderExposurePrevention, exposure::under(&histogram));
-        record.set(Component::OverExposurePrevention, exposure::over(&histogram));
-        record.set(Component::Sharpness, sharpness::sharpness(&self.region));
-        record.set(Component::SceneBrightness, scene::brightness(frame));
+        let histogram = self.view.histogram();
+        record.set(Component::LuminanceMean, luminance_mean::mean(histogram));
+        record.set(Component::UnderExposurePrevention, exposure::under(histogram));
+        record.set(Component::OverExposurePrevention, exposure::over(histogram));
+        record.set(Component::Sharpness, sharpness::sharpness(&self.view));
+        record.set(Component::SceneBrightness, scene_brightness::brightness(frame));
         record
     }
 }

@@ -1,7 +1,9 @@
 //! The 478 points of one face: MediaPipe's attention mesh on a turned square around the face.
 
 use liveface_core::sample::{Border, Filter};
-use liveface_core::{Frame, LANDMARK_COUNT, Landmarks, Point2, Point3, Rect, RotatedSquare};
+use liveface_core::{
+    AlignedFace, Frame, LANDMARK_COUNT, Landmarks, Point2, Point3, Rect, RotatedSquare,
+};
 
 use crate::detector::{Detection, sigmoid};
 use crate::error::VisionError;
@@ -16,24 +18,24 @@ const SURFACE: usize = 468;
 pub(crate) struct Mesh {
     pub(crate) net: Net,
     decode: Box<AttentionMesh>,
+    /// What the last run gave, as long as its picture is the net's input.
+    last: Option<Kept>,
 }
 
-/// A square picture: R, G, B of each pixel in row order.
-#[derive(Clone, Copy)]
-pub(crate) struct Picture<'p> {
-    /// Width and height, in pixels.
-    pub(crate) side: usize,
-    /// 0 black to 1 bright, gamma-coded; `side` x `side` x 3.
-    pub(crate) rgb: &'p [f32],
+struct Kept {
+    presence: f32,
+    landmarks: Landmarks,
+    /// The same points in pixels of the model's own square picture.
+    in_picture: Landmarks,
 }
 
 /// What the mesh model says of a region.
-pub(crate) struct MeshResult {
+pub(crate) struct MeshResult<'m> {
     /// How sure it is that a face is there, 0 to 1.
     pub(crate) presence: f32,
-    pub(crate) landmarks: Landmarks,
-    /// The same points in pixels of the model's own square picture.
-    pub(crate) in_picture: Landmarks,
+    pub(crate) landmarks: &'m Landmarks,
+    /// The model's own square picture.
+    pub(crate) aligned: AlignedFace<'m>,
 }
 
 impl Mesh {
@@ -69,7 +71,7 @@ impl Mesh {
         ] {
             entry.expect_output(output, length)?;
         }
-        Ok(Self { net: Net::load(runtime, entry, bytes)?, decode })
+        Ok(Self { net: Net::load(runtime, entry, bytes)?, decode, last: None })
     }
 
     /// Where to look for the mesh of a detected face.
@@ -92,10 +94,12 @@ impl Mesh {
         }
     }
 
-    /// The model's own square picture of the last run: the face upright, R, G, B of each pixel in
-    /// row order, 0 to 1. Whatever looks at the face's pixels on every frame reads them here.
-    pub(crate) fn picture(&self) -> Picture<'_> {
-        Picture { side: self.net.side() as usize, rgb: self.net.input() }
+    /// What the last run gave.
+    pub(crate) fn last(&self) -> Option<MeshResult<'_>> {
+        let Kept { presence, landmarks, in_picture } = self.last.as_ref()?;
+        let side = self.net.side() as usize;
+        let aligned = AlignedFace { side, rgb: self.net.input(), landmarks: in_picture };
+        Some(MeshResult { presence: *presence, landmarks, aligned })
     }
 
     /// The mesh of what lies in `region`.
@@ -103,7 +107,8 @@ impl Mesh {
         &mut self,
         frame: &Frame<'_>,
         region: RotatedSquare,
-    ) -> Result<MeshResult, VisionError> {
+    ) -> Result<Option<MeshResult<'_>>, VisionError> {
+        self.last = None;
         let to_picture = region.to_picture(self.net.side());
         let scale = to_picture.scale();
         self.net.fill(frame, to_picture, Filter::Bilinear, Border::Replicate);
@@ -140,6 +145,8 @@ impl Mesh {
             *point = Point3::new(placed.x, placed.y, point.z * scale);
         }
         let presence = sigmoid(outputs.get("conv_faceflag")?[0]);
-        Ok(MeshResult { presence, landmarks: Landmarks::new(points), in_picture })
+        let landmarks = Landmarks::new(points);
+        self.last = Some(Kept { presence, landmarks, in_picture });
+        Ok(self.last())
     }
 }

@@ -19,11 +19,12 @@
 //! time; lips made up in the tone of the skin, a grey picture, a white beard or a closed eye under a
 //! thick eyeliner may count as covered.
 
-use liveface_core::{FacePart, Landmarks, Occlusion, Point2, Point3, landmark, sample};
+use liveface_core::{
+    AlignedFace, CoveredParts, FacePart, Landmarks, Occlusion, Point2, Point3, landmark, sample,
+};
 
 use crate::detector::sigmoid;
 use crate::expression::foreshortening;
-use crate::mesh::Picture;
 
 /// Half the length of the lines across the mouth and the eyes, over the height of the face.
 const MOUTH_REACH: f32 = 0.0625;
@@ -75,18 +76,15 @@ const UPPER_LIDS: [[usize; 4]; 2] = [[29, 27, 28, 30], [259, 257, 258, 260]];
 const MOUTH_LINES: [[usize; 2]; 7] =
     [[13, 14], [82, 87], [312, 317], [81, 178], [311, 402], [80, 88], [310, 318]];
 
-/// What covers the face that `picture` shows; `landmarks` are in its pixels. `outside` tells which
-/// of them lie outside the frame, where the picture repeats the frame's edge.
-pub(crate) fn occlusion(
-    picture: Picture<'_>,
-    landmarks: &Landmarks,
-    outside: impl Fn(usize) -> bool,
-) -> Occlusion {
+/// What covers `face`. `outside` tells which of its points lie outside the frame, where the picture
+/// repeats the frame's edge.
+pub(crate) fn occlusion(face: AlignedFace<'_>, outside: impl Fn(usize) -> bool) -> Occlusion {
+    let landmarks = face.landmarks;
     let known = |point: &Point3| point.x.is_finite() && point.y.is_finite() && point.z.is_finite();
     if !landmarks.points().iter().all(known) {
         return UNKNOWN;
     }
-    let face = Skin { picture, landmarks };
+    let face = Skin { face, landmarks };
     let lids = [landmark::LIDS_IMAGE_LEFT, landmark::LIDS_IMAGE_RIGHT];
     let corners = [landmark::EYE_IMAGE_LEFT, landmark::EYE_IMAGE_RIGHT];
     let eye_structure = lids.map(|lines| face.structure(&lines, EYE_REACH));
@@ -122,12 +120,19 @@ pub(crate) fn occlusion(
         let half = smaller(eye, cheek_distance) * seen;
         (larger(eye * seen, eye_lost), larger(half, eye_lost.min(cheek_lost)))
     });
+    let covered = CoveredParts {
+        eyes: 0.5 * (sides[0].0 + sides[1].0),
+        nose,
+        mouth,
+        image_left: sides[0].1,
+        image_right: sides[1].1,
+    };
     let parts = [
-        (FacePart::Mouth, mouth),
-        (FacePart::Eyes, 0.5 * (sides[0].0 + sides[1].0)),
-        (FacePart::Nose, nose),
-        (FacePart::ImageLeft, sides[0].1),
-        (FacePart::ImageRight, sides[1].1),
+        (FacePart::Mouth, covered.mouth),
+        (FacePart::Eyes, covered.eyes),
+        (FacePart::Nose, covered.nose),
+        (FacePart::ImageLeft, covered.image_left),
+        (FacePart::ImageRight, covered.image_right),
     ];
     let (mut part, mut share) = parts[0];
     if !parts.iter().all(|(_, covered)| covered.is_finite()) {
@@ -138,11 +143,21 @@ pub(crate) fn occlusion(
             (part, share) = (other, covered);
         }
     }
-    Occlusion { share, part: (share >= NAMED_FROM).then_some(part) }
+    Occlusion { share, part: (share >= NAMED_FROM).then_some(part), parts: covered }
 }
 
 /// What is told where a number is missing.
-const UNKNOWN: Occlusion = Occlusion { share: f32::NAN, part: None };
+const UNKNOWN: Occlusion = Occlusion {
+    share: f32::NAN,
+    part: None,
+    parts: CoveredParts {
+        eyes: f32::NAN,
+        nose: f32::NAN,
+        mouth: f32::NAN,
+        image_left: f32::NAN,
+        image_right: f32::NAN,
+    },
+};
 
 /// The larger of two numbers, or that which is none: `f32::max` would drop it.
 fn larger(a: f32, b: f32) -> f32 {
@@ -186,7 +201,7 @@ impl Tone {
 
 /// The picture of a face, read at its mesh.
 struct Skin<'a> {
-    picture: Picture<'a>,
+    face: AlignedFace<'a>,
     landmarks: &'a Landmarks,
 }
 
@@ -246,12 +261,12 @@ impl Skin<'_> {
 
     /// `value` moved to at least `margin` pixels inside the picture.
     fn inside(&self, value: f32, margin: f32) -> f32 {
-        value.max(margin).min(self.picture.side as f32 - 1.0 - margin)
+        value.max(margin).min(self.face.side as f32 - 1.0 - margin)
     }
 
     fn pixel(&self, x: usize, y: usize) -> [f32; 3] {
-        let start = (y * self.picture.side + x) * 3;
-        [self.picture.rgb[start], self.picture.rgb[start + 1], self.picture.rgb[start + 2]]
+        let start = (y * self.face.side + x) * 3;
+        [self.face.rgb[start], self.face.rgb[start + 1], self.face.rgb[start + 2]]
     }
 }
 
@@ -312,8 +327,8 @@ mod tests {
             let rgb = vec![value; SIDE * SIDE * 3];
             for place in numbers {
                 let landmarks = landmarks(|index| (place, (index % 60) as f32));
-                let picture = Picture { side: SIDE, rgb: &rgb };
-                let seen = occlusion(picture, &landmarks, |_| false);
+                let face = AlignedFace { side: SIDE, rgb: &rgb, landmarks: &landmarks };
+                let seen = occlusion(face, |_| false);
                 // Nothing is darker than black: such a pixel has no tone.
                 let known = value.is_finite() && value >= 0.0 && place.is_finite();
                 let fits = if known {
@@ -332,7 +347,7 @@ mod tests {
         let (nobody, everything) = (|_| false, |_| true);
         for outside in [nobody as fn(usize) -> bool, everything] {
             let share = |rgb: &[f32], landmarks: &Landmarks| {
-                occlusion(Picture { side: SIDE, rgb }, landmarks, outside).share
+                occlusion(AlignedFace { side: SIDE, rgb, landmarks }, outside).share
             };
             let known = spread_out();
             assert!((0.0..=1.0).contains(&share(&whole, &known)));
@@ -353,8 +368,9 @@ mod tests {
     #[test]
     fn what_lies_outside_the_frame_is_covered() {
         let rgb = vec![0.5; SIDE * SIDE * 3];
-        let picture = Picture { side: SIDE, rgb: &rgb };
-        let all = occlusion(picture, &spread_out(), |_| true);
+        let landmarks = spread_out();
+        let face = AlignedFace { side: SIDE, rgb: &rgb, landmarks: &landmarks };
+        let all = occlusion(face, |_| true);
         assert_eq!((all.share, all.part.is_some()), (1.0, true));
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use liveface_core::{
-    Embedding, Face, Frame, Measured, Observation, Rect, RotatedSquare, Timestamp, policy, sample,
+    AlignedFace, Embedding, Face, Frame, Measured, Observation, Rect, RotatedSquare, Timestamp,
+    policy, sample,
 };
 
 use crate::calibration::Calibration;
@@ -116,6 +117,14 @@ impl Vision {
         self.embedder.embed(frame, &face.landmarks)
     }
 
+    /// The picture in which the mesh model saw `face`; `None` when it has looked at another one since, or
+    /// the face's landmarks were changed.
+    #[must_use]
+    pub fn aligned(&self, face: &Face) -> Option<AlignedFace<'_>> {
+        let last = self.mesh.last().filter(|last| *last.landmarks == face.landmarks);
+        last.map(|last| last.aligned)
+    }
+
     /// The detected face, if the mesh finds one there too.
     fn find(
         &mut self,
@@ -125,14 +134,14 @@ impl Vision {
         limits: &policy::Tracking,
     ) -> Result<Option<Face>, VisionError> {
         let region = self.mesh.region_of_detection(detection);
-        let Some(seen) = self.look(frame, region, limits)? else { return Ok(None) };
-        let raw = self.measure(frame, &seen);
+        let Some(seen) = look(&mut self.mesh, frame, region, limits)? else { return Ok(None) };
+        let raw = measure(&self.pose, frame, &seen);
         Ok(Some(Face {
             track,
             bounds: seen.landmarks.bounds(),
             detection_score: detection.score,
             presence: seen.presence,
-            landmarks: seen.landmarks,
+            landmarks: seen.landmarks.clone(),
             pose: raw.pose,
             expression: raw.expression,
             occlusion: raw.occlusion,
@@ -149,49 +158,49 @@ impl Vision {
         limits: &policy::Tracking,
     ) -> Result<bool, VisionError> {
         let region = self.mesh.region_of_landmarks(&face.landmarks);
-        let Some(seen) = self.look(frame, region, limits)? else { return Ok(false) };
-        let raw = self.measure(frame, &seen);
+        let Some(seen) = look(&mut self.mesh, frame, region, limits)? else { return Ok(false) };
+        let raw = measure(&self.pose, frame, &seen);
         face.bounds = seen.landmarks.bounds();
         face.presence = seen.presence;
-        face.landmarks = seen.landmarks;
+        face.landmarks.clone_from(seen.landmarks);
         (face.pose, face.expression, face.occlusion) = (raw.pose, raw.expression, raw.occlusion);
         face.raw = raw;
         Ok(true)
     }
+}
 
-    /// The mesh in `region`, when the model is sure enough that a face is there.
-    fn look(
-        &mut self,
-        frame: &Frame<'_>,
-        region: RotatedSquare,
-        limits: &policy::Tracking,
-    ) -> Result<Option<MeshResult>, VisionError> {
-        let far = frame.bounds();
-        let inside = region.centre.x >= far.x
-            && region.centre.y >= far.y
-            && region.centre.x <= far.right()
-            && region.centre.y <= far.bottom();
-        if !inside || region.side.is_nan() || region.side < limits.min_region_side {
-            return Ok(None);
-        }
-        let seen = self.mesh.run(frame, region)?;
-        Ok((seen.presence >= limits.min_presence).then_some(seen))
+/// The mesh in `region`, when the model is sure enough that a face is there.
+fn look<'m>(
+    mesh: &'m mut Mesh,
+    frame: &Frame<'_>,
+    region: RotatedSquare,
+    limits: &policy::Tracking,
+) -> Result<Option<MeshResult<'m>>, VisionError> {
+    let far = frame.bounds();
+    let inside = region.centre.x >= far.x
+        && region.centre.y >= far.y
+        && region.centre.x <= far.right()
+        && region.centre.y <= far.bottom();
+    if !inside || region.side.is_nan() || region.side < limits.min_region_side {
+        return Ok(None);
     }
+    let seen = mesh.run(frame, region)?;
+    Ok(seen.filter(|seen| seen.presence >= limits.min_presence))
+}
 
-    /// What this frame alone says of the face that the mesh model just saw.
-    fn measure(&self, frame: &Frame<'_>, seen: &MeshResult) -> Measured {
-        let size = (frame.width(), frame.height());
-        let pose = self.pose.pose(&seen.landmarks, size, frame.focal_length_px());
-        let edge = frame.bounds();
-        let outside = |index: usize| {
-            let at = seen.landmarks.xy(index);
-            at.x < edge.x || at.y < edge.y || at.x > edge.right() || at.y > edge.bottom()
-        };
-        Measured {
-            pose,
-            expression: expression(&seen.landmarks, pose),
-            occlusion: occlusion(self.mesh.picture(), &seen.in_picture, outside),
-        }
+/// What this frame alone says of the face that the mesh model just saw.
+fn measure(pose: &PoseSolver, frame: &Frame<'_>, seen: &MeshResult<'_>) -> Measured {
+    let size = (frame.width(), frame.height());
+    let pose = pose.pose(seen.landmarks, size, frame.focal_length_px());
+    let edge = frame.bounds();
+    let outside = |index: usize| {
+        let at = seen.landmarks.xy(index);
+        at.x < edge.x || at.y < edge.y || at.x > edge.right() || at.y > edge.bottom()
+    };
+    Measured {
+        pose,
+        expression: expression(seen.landmarks, pose),
+        occlusion: occlusion(seen.aligned, outside),
     }
 }
 

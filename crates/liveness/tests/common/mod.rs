@@ -85,7 +85,7 @@ impl Person {
                 smile: self.smile,
                 ..Expression::default()
             },
-            occlusion: Occlusion { share: self.covered, part: None },
+            occlusion: Occlusion { share: self.covered, ..Occlusion::default() },
         };
         Face {
             track: self.track,

@@ -5,14 +5,13 @@ use std::time::Instant;
 
 use liveface::camera::{JpegDecoder, Still};
 use liveface::{
-    Capture, CapturedImage, Engine, Face, Frame, Policy, ShotKind, Timestamp, Tracker, VisionError,
+    Capture, CapturedImage, Engine, Face, Frame, Policy, ShotKind, Timestamp, VisionError,
 };
 use liveface_bundle::{Info, encode, upload_zip};
 use liveface_core::sample::{self, Border, Filter, TensorForm};
 use liveface_core::{
     CaptureRecord, Evidence, FrameCounts, RotatedSquare, Verdict, landmark, policy,
 };
-use liveface_liveness::Sequence;
 use liveface_quality::Gauge;
 
 use super::frames::{Kept, PICTURE};
@@ -106,8 +105,11 @@ pub(super) fn run(engine: &Engine, frames: &[Kept], count: usize) -> Result<Vec<
     stage("mesh, pose, expression", &mut |frame| {
         seen(vision.follow(frame, &subject, limits)).map(drop)
     })?;
+    // What the mesh saw last is at hand, as in a session.
+    let followed = seen(vision.follow(&frames[0].frame(Timestamp::ZERO)?, &subject, limits))?;
+    let followed = followed.unwrap_or_else(|| subject.clone());
     stage("quality", &mut |frame| {
-        gauge.measure(frame, &subject);
+        gauge.guide(frame, &followed, vision.aligned(&followed));
         Ok(())
     })?;
     stage("passive check", &mut |frame| seen(vision.presentation(frame, &subject)).map(drop))?;
@@ -138,8 +140,8 @@ pub(super) fn run(engine: &Engine, frames: &[Kept], count: usize) -> Result<Vec<
     Ok(stages)
 }
 
-/// Whole frames as a session looks at them while nothing is taken: tracked, their quality measured
-/// and the gates judged. Then what of that was spent outside of ONNX Runtime. Waits at `barrier` so
+/// Whole frames as a session looks at them while nothing is taken: tracked, their quality measured and
+/// the gates judged. Then what of that was spent outside of ONNX Runtime. Waits at `barrier` so
 /// that all threads begin together.
 pub(super) fn tracked(
     engine: &Engine,
@@ -147,31 +149,20 @@ pub(super) fn tracked(
     count: usize,
     barrier: &Barrier,
 ) -> Result<[Series; 2], Failure> {
-    let mut vision = engine.vision();
-    // A capture in which nobody ever holds still for long enough: every gate, no picture.
-    let mut policy = Policy::default();
-    (policy.timing.hold_ms, policy.timing.timeout_ms) = (u64::MAX / 4, u64::MAX / 2);
-    let mut tracker = Tracker::new(policy.tracking.clone());
-    let mut sequence = Sequence::new(policy);
-    let mut gauge = Gauge::default();
+    let mut session = engine.session(Policy::default().without_pictures(), 0)?;
     let (mut whole, mut outside) = (Meter::with_capacity(count), Meter::with_capacity(count));
     barrier.wait();
     for (index, kept) in frames.iter().cycle().take(count + WARM_UP).enumerate() {
         // Thirty frames a second.
         let frame = kept.frame(Timestamp::from_micros(33_333 * index as u64))?;
-        let inside = vision.spent();
-        let mut work = || {
-            let observation = seen(tracker.observe(&mut vision, &frame))?;
-            let quality = observation.faces.first().map(|face| gauge.measure(&frame, face));
-            let judged = sequence.observe(observation, quality.as_ref());
-            judged.map(drop).map_err(|error| Failure::new(Exit::Runtime, error.to_string()))
-        };
+        let inside = engine.vision().spent();
+        let mut work = || Ok(session.push(&frame).map(drop)?);
         if index < WARM_UP {
             work()?;
             continue;
         }
         whole.time(work)?;
-        let inside = milliseconds(vision.spent() - inside);
+        let inside = milliseconds(engine.vision().spent() - inside);
         outside.times.extend(whole.times.last().map(|time| time - inside));
     }
     outside.allocations = whole.allocations;

@@ -66,7 +66,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_mappings_reproduce_the_reference() {
-        let text = include_str!("../../../fixtures/reference/ofiq-mapping-sample.tsv");
+        let text = include_str!("../../../../fixtures/reference/ofiq-mapping-sample.tsv");
         check_pairs(text, "UnderExposurePrevention", map_under);
         check_pairs(text, "OverExposurePrevention", map_over);
     }

@@ -28,8 +28,8 @@ mod tests {
 
     #[test]
     fn the_mapping_reproduces_the_reference() {
-        let text = include_str!("../../../fixtures/reference/ofiq-mapping-sample.tsv");
-        crate::exposure::tests::check_pairs(text, "LuminanceMean", map_mean);
+        let text = include_str!("../../../../fixtures/reference/ofiq-mapping-sample.tsv");
+        crate::measures::exposure::tests::check_pairs(text, "LuminanceMean", map_mean);
     }
 
     #[test]
