@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::frame::Timestamp;
-use crate::geometry::{Point2, Point3, Rect};
+use crate::geometry::{Affine, Point2, Point3, Rect};
 
 /// Points of the attention mesh: 468 of the surface, then 5 of each iris.
 pub const LANDMARK_COUNT: usize = 478;
@@ -280,6 +280,24 @@ impl std::fmt::Debug for AlignedFace<'_> {
     /// Pixels and landmarks are biometric data and are not printed.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "AlignedFace({0}x{0}, ..)", self.side)
+    }
+}
+
+/// Where a person is in a picture, as a model of its own sees it.
+#[derive(Clone, PartialEq)]
+pub struct PersonMask {
+    /// Width and height of the mask, in its own pixels.
+    pub size: (u32, u32),
+    /// From the mask's pixels to those of the upright picture.
+    pub to_picture: Affine,
+    /// How sure it is that each pixel shows the person, 0 to 1, in row order.
+    pub values: Vec<f32>,
+}
+
+impl std::fmt::Debug for PersonMask {
+    /// The outline of a person is biometric data and is not printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PersonMask({}x{}, ..)", self.size.0, self.size.1)
     }
 }
 

@@ -23,7 +23,7 @@ pub use capture::{
 pub use embedding::Embedding;
 pub use face::{
     AlignedFace, CoveredParts, Expression, EyeOpenness, Face, FacePart, Gaze, LANDMARK_COUNT,
-    Landmarks, Measured, Observation, Occlusion, Pose, landmark,
+    Landmarks, Measured, Observation, Occlusion, PersonMask, Pose, landmark,
 };
 pub use frame::{
     ColourRange, Frame, FrameError, PixelFormat, Plane, Reduction, Rotation, Timestamp,

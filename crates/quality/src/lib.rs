@@ -17,10 +17,25 @@ mod mapping;
 mod measures;
 mod view;
 
-use liveface_core::{AlignedFace, Component, Face, Frame, QualityRecord};
+use liveface_core::{AlignedFace, Component, Face, Frame, PersonMask, QualityRecord};
 
 use measures::{exposure, luminance_mean, scene_brightness, sharpness};
 use view::View;
+
+/// A face to be measured, and what models that this crate does not know say of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'s> {
+    /// The face.
+    pub face: &'s Face,
+    /// The picture in which the mesh model saw it, where it is at hand.
+    pub aligned: Option<AlignedFace<'s>>,
+    /// Area of the second largest face of the picture over this one's; 0 when there is none.
+    pub second_face: f32,
+    /// A learned score of the face, 0 (useless) to 1, where the model was run.
+    pub learned: Option<f32>,
+    /// Where the person is, where the model was run.
+    pub person: Option<&'s PersonMask>,
+}
 
 /// Measures faces; keeps its buffers between frames.
 #[derive(Default)]
@@ -49,5 +64,11 @@ impl Gauge {
         record.set(Component::Sharpness, sharpness::sharpness(&self.view));
         record.set(Component::SceneBrightness, scene_brightness::brightness(frame));
         record
+    }
+
+    /// Measures everything that can be known of `subject`, for a picture that is kept or a still. A face
+    /// without area gives an empty record.
+    pub fn assess(&mut self, frame: &Frame<'_>, subject: &Subject<'_>) -> QualityRecord {
+        self.guide(frame, subject.face, subject.aligned)
     }
 }
