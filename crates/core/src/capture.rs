@@ -98,6 +98,9 @@ pub struct Evidence {
     pub similarity_min: Option<f32>,
     /// Times when the sequence started again.
     pub restarts: Vec<Restart>,
+    /// Hints that gave way because they were not followed for too long, and when: pictures from then on may
+    /// be as they say.
+    pub warnings: Vec<GuidanceRecord>,
 }
 
 /// Everything about a capture but its pixels. Written beside the images.

@@ -62,6 +62,8 @@ coded! {
         LessLight = "less_light", "Too bright: turn away from the light";
         /// The face moves or is out of focus.
         HoldStill = "hold_still", "Hold still";
+        /// The learned quality of the picture is too low, for no reason that has guidance of its own.
+        ClearPicture = "clear_picture", "Wipe the lens and face the light";
         /// The face must be relaxed, until a smile is asked for and again for the selfie.
         RelaxFace = "relax_face", "Relax your face";
         /// The smile challenge.

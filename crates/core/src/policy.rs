@@ -177,6 +177,8 @@ section! {
         max_face_area: f32 = 0.30;
         /// Farthest that the face's middle may be from the viewfinder's, as a share of the viewfinder's width and height. Source: Smile ID's web capture, 15 % tolerance; a little more because the oval may be held low.
         max_offset: f32 = 0.20;
+        /// Least distance between the eyes, in pixels, as if the head were not turned. Source: 35 is their distance in the embedding's 112 px template; a smaller face is enlarged for it.
+        min_inter_eye_px: f32 = 35.0;
         /// Least distance of the face's box from the edge of the picture, as a share of the face's height. Own choice: hair and chin stay visible.
         min_margin: f32 = 0.05;
     }
@@ -229,6 +231,8 @@ section! {
         max_over_exposed: f32 = 0.25;
         /// Largest share of the whole picture that is bright (see the measure), 0 to 1. Own choice.
         max_scene_brightness: f32 = 0.4;
+        /// Least learned quality of a picture, 0 to 1. Source: Smile ID's quality net, mean of at least 0.5.
+        min_unified: f32 = 0.5;
         /// Least sharpness (variance of the Laplacian of the face at its standard size). Source: measured, see the measure.
         min_sharpness: f32 = 20.0;
     }
@@ -259,6 +263,8 @@ section! {
         face_lost_ms: u64 = 3_000;
         /// Guidance stays at least this long. Source: Smile ID, 250.
         guidance_debounce_ms: u64 = 250;
+        /// A hint that the person may be unable to follow (light, learned quality) stands in the way for so long in all; then it gives way and is a warning in the evidence. Own choice: long enough to walk to a window.
+        hint_ms: u64 = 10_000;
         /// Without head motion for so long, the person is asked to move. Own choice.
         motion_hint_ms: u64 = 1_500;
         /// The whole capture. Source: Smile ID, 120 s.
@@ -375,6 +381,7 @@ impl Policy {
         share("quality.max_luminance", self.quality.max_luminance)?;
         share("quality.max_over_exposed", self.quality.max_over_exposed)?;
         share("quality.max_scene_brightness", self.quality.max_scene_brightness)?;
+        share("quality.min_unified", self.quality.min_unified)?;
         share("presentation.retry_below", self.presentation.retry_below)?;
         share("presentation.attack_below", self.presentation.attack_below)?;
         share("identity.link_similarity", self.identity.link_similarity)?;
@@ -432,6 +439,12 @@ impl Policy {
             "quality.min_sharpness",
             self.quality.min_sharpness.to_string(),
             self.quality.min_sharpness.is_finite() && self.quality.min_sharpness >= 0.0,
+            "0 or more",
+        )?;
+        rule(
+            "viewfinder.min_inter_eye_px",
+            viewfinder.min_inter_eye_px.to_string(),
+            viewfinder.min_inter_eye_px.is_finite() && viewfinder.min_inter_eye_px >= 0.0,
             "0 or more",
         )?;
         rule(

@@ -1,11 +1,19 @@
 //! The gates: what must hold of the one face in a frame before a picture is taken, in the order in
 //! which the person can do something about it. The first that fails is the guidance.
 //!
-//! Every gate fails closed: what was not measured, or is no finite number, does not pass.
+//! Every gate fails closed: what was not measured, or is no finite number, does not pass. Gates of light
+//! and of the learned quality are **hints**: the person may be unable to follow them, so each gives way after
+//! `timing.hint_ms` and is recorded as a warning (see [`crate::hints`]). The others never do: OFIQ's study
+//! found yaw, the unified score, sharpness, occlusion, eyes and inter-eye distance to matter for recognition,
+//! in this order, and exposure and colour little.
+
+use std::ops::RangeInclusive;
 
 use liveface_core::{
     Component, Face, Guidance, Measured, Observation, Point2, Policy, QualityRecord, Rect,
 };
+
+use crate::hints::Hints;
 
 /// The part of the picture that a portrait viewfinder shows: the centred crop of a landscape
 /// picture, the whole of a portrait one. So a webcam and a phone mean the same thing.
@@ -13,6 +21,21 @@ pub(crate) fn viewfinder(width: u32, height: u32, aspect: f32) -> Rect {
     let (width, height) = (width as f32, height as f32);
     let seen = width.min(height * aspect);
     Rect::new((width - seen) * 0.5, 0.0, seen, height)
+}
+
+/// Why a frame cannot be a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// What the person can do about it.
+    pub(crate) guidance: Guidance,
+    /// The person may be unable to: it gives way in time.
+    pub(crate) is_hint: bool,
+}
+
+impl From<Guidance> for Refusal {
+    fn from(guidance: Guidance) -> Self {
+        Self { guidance, is_hint: false }
+    }
 }
 
 /// The one face of the frame. A face that a number is missing from was not seen.
@@ -41,18 +64,23 @@ fn is_measured(face: &Face) -> bool {
         && face.landmarks.points().iter().all(|p| (p.x + p.y + p.z).is_finite())
 }
 
-/// The gates that need no memory: faces, distance, place, light, pose, cover, eyes, sharpness.
+/// The gates that need no memory: faces, distance, place, light, pose, cover, eyes, sharpness. Hints of
+/// which `hints` says that they gave way pass.
 ///
 /// # Errors
-/// The guidance of the first gate that fails.
+/// The first gate that fails.
 pub(crate) fn check<'o>(
     observation: &'o Observation,
     quality: Option<&QualityRecord>,
     policy: &Policy,
-) -> Result<&'o Face, Guidance> {
+    hints: &Hints,
+) -> Result<&'o Face, Refusal> {
     let face = only_face(observation)?;
     place(observation, face, policy)?;
-    light(quality, policy)?;
+    for (component, within, guidance) in light(policy) {
+        let raw = raw(quality, component).ok_or(guidance)?;
+        hint(within.contains(&raw), guidance, hints)?;
+    }
     let (shown, limits) = (face.shown(), &policy.pose);
     let straight = shown.iter().all(|Measured { pose, .. }| {
         pose.yaw_degrees.abs() <= limits.max_yaw_degrees
@@ -72,6 +100,20 @@ pub(crate) fn check<'o>(
     Ok(face)
 }
 
+/// The gate of what is only measured of a picture that is about to be kept: the unified score.
+///
+/// # Errors
+/// When it fails.
+pub(crate) fn check_picture(
+    quality: &QualityRecord,
+    policy: &Policy,
+    hints: &Hints,
+) -> Result<(), Refusal> {
+    let unified =
+        raw(Some(quality), Component::UnifiedQualityScore).ok_or(Guidance::ClearPicture)?;
+    hint(unified >= policy.quality.min_unified, Guidance::ClearPicture, hints)
+}
+
 fn place(observation: &Observation, face: &Face, policy: &Policy) -> Result<(), Guidance> {
     let limits = &policy.viewfinder;
     let view = viewfinder(observation.width, observation.height, limits.aspect);
@@ -86,7 +128,9 @@ fn place(observation: &Observation, face: &Face, policy: &Policy) -> Result<(), 
         observation.height as f32 - 2.0 * margin,
     );
     require(picture.contains(face.bounds), Guidance::WholeFace)?;
-    require(share >= limits.min_face_area, Guidance::MoveCloser)?;
+    let near = share >= limits.min_face_area
+        && eye_distance(face).is_some_and(|pixels| pixels >= limits.min_inter_eye_px);
+    require(near, Guidance::MoveCloser)?;
     let off = offset(face.bounds.centre(), view);
     require(off.x.max(off.y) <= limits.max_offset, Guidance::CentreFace)
 }
@@ -97,15 +141,22 @@ fn offset(point: Point2, view: Rect) -> Point2 {
     Point2::new((point.x - centre.x).abs() / view.width, (point.y - centre.y).abs() / view.height)
 }
 
-fn light(quality: Option<&QualityRecord>, policy: &Policy) -> Result<(), Guidance> {
+/// Distance of the eyes in pixels, as if the head were not turned.
+fn eye_distance(face: &Face) -> Option<f32> {
+    let turned = face.fitted.pose.yaw_degrees.to_radians().cos();
+    Some(face.landmarks.inter_eye_distance() / turned).filter(|pixels| pixels.is_finite())
+}
+
+/// What must hold of the light, and what to do where it does not.
+fn light(policy: &Policy) -> [(Component, RangeInclusive<f32>, Guidance); 4] {
     let limits = &policy.quality;
-    let mean = raw(quality, Component::LuminanceMean).ok_or(Guidance::MoreLight)?;
-    require(mean >= limits.min_luminance, Guidance::MoreLight)?;
-    let at_most = |component, limit| raw(quality, component).is_some_and(|value| value <= limit);
-    let bearable = mean <= limits.max_luminance
-        && at_most(Component::OverExposurePrevention, limits.max_over_exposed)
-        && at_most(Component::SceneBrightness, limits.max_scene_brightness);
-    require(bearable, Guidance::LessLight)
+    let (more, less) = (Guidance::MoreLight, Guidance::LessLight);
+    [
+        (Component::LuminanceMean, limits.min_luminance..=f32::INFINITY, more),
+        (Component::LuminanceMean, f32::NEG_INFINITY..=limits.max_luminance, less),
+        (Component::OverExposurePrevention, 0.0..=limits.max_over_exposed, less),
+        (Component::SceneBrightness, 0.0..=limits.max_scene_brightness, less),
+    ]
 }
 
 /// A measure's own value, when it is a number.
@@ -116,6 +167,12 @@ fn raw(quality: Option<&QualityRecord>, component: Component) -> Option<f32> {
 
 fn require(holds: bool, otherwise: Guidance) -> Result<(), Guidance> {
     holds.then_some(()).ok_or(otherwise)
+}
+
+/// As [`require`], of what gives way in time.
+fn hint(holds: bool, otherwise: Guidance, hints: &Hints) -> Result<(), Refusal> {
+    let passes = holds || hints.gave_way(otherwise);
+    passes.then_some(()).ok_or(Refusal { guidance: otherwise, is_hint: true })
 }
 
 #[cfg(test)]

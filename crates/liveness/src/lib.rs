@@ -12,7 +12,9 @@
 //!      └──── restart ───────────────┴───────────────────────┘
 //! ```
 //!
-//! In `Taking` every gate is asked again for every picture; one that fails makes the picture wait.
+//! In `Taking` every gate is asked again for every picture; one that fails makes the picture wait. A hint that
+//! the person cannot follow, such as to find more light, gives way after `timing.hint_ms` and is a warning in
+//! the evidence.
 //! A face is followed when it is the only one, on one track, in two frames in a row; pictures taken
 //! so far are kept when it was not. A restart throws them away: no single face for
 //! `timing.face_lost_ms`, frozen frames, or the face of another person, which is asked about from
@@ -20,6 +22,7 @@
 //! ends it.
 
 mod gates;
+mod hints;
 mod sequence;
 mod verdict;
 

@@ -6,7 +6,9 @@ use liveface_core::{
 };
 use thiserror::Error;
 
-use crate::{gates, verdict};
+use crate::gates::{self, Refusal};
+use crate::hints::Hints;
+use crate::verdict;
 
 /// Why an observation was refused. The sequence is as it was before.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -60,13 +62,15 @@ pub struct Step {
     pub shot: Option<Shot>,
     /// This frame is no picture, but who it shows must be told next: see [`Sequence::identify`].
     pub identify: bool,
+    /// The picture that was assessed is one of the capture.
+    pub kept: bool,
     /// Everything taken so far is thrown away.
     pub restart: Option<Restart>,
     /// The capture has ended; see [`Sequence::outcome`].
     pub ended: bool,
 }
 
-/// What the models say of a shot.
+/// What was found out about a shot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assessment {
     /// The passive check, 0 (attack) to 1 (live). Anything else is no score, and a capture with a
@@ -74,6 +78,8 @@ pub struct Assessment {
     pub pad_live: f32,
     /// Who it is; `None` when the face could not be aligned, which counts as another person.
     pub embedding: Option<Embedding>,
+    /// Every quality component that could be measured.
+    pub quality: QualityRecord,
 }
 
 /// How the sequence ended.
@@ -142,6 +148,9 @@ pub struct Sequence {
     /// The embedding of each kept picture.
     known: Vec<Embedding>,
     restarts: Vec<Restart>,
+    hints: Hints,
+    /// Why the last picture was dropped, when it was.
+    dropped: Option<Guidance>,
     outcome: Option<Outcome>,
 }
 
@@ -165,6 +174,8 @@ impl Sequence {
             weakest_link: None,
             known: Vec::new(),
             restarts: Vec::new(),
+            hints: Hints::default(),
+            dropped: None,
             outcome: None,
         }
     }
@@ -196,8 +207,9 @@ impl Sequence {
         Ok(step)
     }
 
-    /// Takes in what the models say of the last shot. The shot is kept, or it and everything taken
-    /// so far is thrown away because the face is another person's; the selfie brings the verdict.
+    /// Takes in what was found out about the last shot. The shot is kept; or dropped, because the picture is
+    /// not good enough; or it and everything taken so far is thrown away, because the face is another
+    /// person's. The selfie brings the verdict.
     ///
     /// # Errors
     /// When the last step had no shot.
@@ -206,16 +218,25 @@ impl Sequence {
         else {
             return Err(SequenceError::NotAsked);
         };
+        let quality = assessment.quality;
+        if let Err(refusal) = gates::check_picture(&quality, &self.policy, &self.hints) {
+            self.refuse(refusal, shot.t_ms);
+            self.dropped = Some(refusal.guidance);
+            return Ok(Step::default());
+        }
         let mut step = Step::default();
         let Some((similarity, embedding)) = self.link(assessment.embedding, shot.t_ms, &mut step)
         else {
             return Ok(step);
         };
+        shot.quality = quality;
         shot.similarity = Some(similarity);
         shot.pad_live = Some(assessment.pad_live).filter(|live| (0.0..=1.0).contains(live));
         self.known.push(embedding);
         let complete = shot.kind == ShotKind::Selfie;
         self.shots.push(shot);
+        self.dropped = None;
+        step.kept = true;
         if complete {
             let (verdict, reasons) = verdict::judge(&self.evidence(), &self.policy);
             self.finish(verdict, reasons, &mut step);
@@ -385,11 +406,11 @@ impl Sequence {
         now: u64,
         step: &mut Step,
     ) -> Guidance {
-        let face = match gates::check(observation, quality, &self.policy) {
-            Ok(_) if self.frozen => return self.fail(Guidance::MoveSlightly),
+        let face = match gates::check(observation, quality, &self.policy, &self.hints) {
+            Ok(_) if self.frozen => return self.fail(Guidance::MoveSlightly.into(), now),
             Ok(face) if speed <= self.policy.pose.max_speed => face,
-            Ok(_) => return self.fail(Guidance::HoldStill),
-            Err(guidance) => return self.fail(guidance),
+            Ok(_) => return self.fail(Guidance::HoldStill.into(), now),
+            Err(refusal) => return self.fail(refusal, now),
         };
         self.ask_who(now, step);
         let (kind, index) = self.next_picture();
@@ -398,7 +419,7 @@ impl Sequence {
         let asks_smile = kind == ShotKind::Liveness && index >= sequence.smile_from;
         let relaxed = |smile: &f32| *smile <= self.policy.expression.max_neutral_smile;
         if !asks_smile && !smiles.iter().all(relaxed) {
-            return self.fail(Guidance::RelaxFace);
+            return self.fail(Guidance::RelaxFace.into(), now);
         }
         match self.state {
             State::Positioning => {
@@ -415,7 +436,11 @@ impl Sequence {
         if asks_smile && !smiles.iter().all(smiling) {
             return Guidance::Smile;
         }
-        let ready = if asks_smile { Guidance::Smile } else { Guidance::Capturing };
+        let ready = match self.dropped {
+            _ if asks_smile => Guidance::Smile,
+            Some(guidance) => guidance,
+            None => Guidance::Capturing,
+        };
         if let Some(last) = self.shots.last() {
             if now - last.t_ms < self.policy.timing.min_gap_ms {
                 return ready;
@@ -447,11 +472,22 @@ impl Sequence {
     }
 
     /// A gate failed: while holding, and as long as there is no picture, it must be held anew.
-    fn fail(&mut self, guidance: Guidance) -> Guidance {
+    fn fail(&mut self, refusal: Refusal, now: u64) -> Guidance {
         if self.shots.is_empty() || matches!(self.state, State::Holding { .. }) {
             self.state = State::Positioning;
         }
-        guidance
+        self.refuse(refusal, now);
+        self.dropped = None;
+        refusal.guidance
+    }
+
+    /// Counts how long a hint stands in the way. A frozen picture or one of several faces counts for none.
+    fn refuse(&mut self, refusal: Refusal, now: u64) {
+        if refusal.is_hint {
+            self.hints.note(refusal.guidance, now, self.policy.timing.hint_ms);
+        } else {
+            self.hints.interrupt();
+        }
     }
 
     fn next_picture(&self) -> (ShotKind, u32) {
@@ -508,6 +544,7 @@ impl Sequence {
         Evidence {
             similarity_min: self.weakest_link,
             restarts: self.restarts.clone(),
+            warnings: self.hints.warnings().to_vec(),
             ..verdict::passive(&self.shots, &self.policy)
         }
     }

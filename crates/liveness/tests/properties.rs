@@ -74,6 +74,8 @@ enum Reply {
     Answer {
         pad_live: f32,
         aligned: bool,
+        /// The unified score.
+        unified: Option<f32>,
     },
     /// Only after the next frame was refused.
     AnswerLate {
@@ -156,7 +158,7 @@ fn good_moment() -> impl Strategy<Value = Moment> {
         faces: vec![face],
         unmeshed: 0,
         quality: Some(good_values()),
-        reply: Reply::Answer { pad_live, aligned: true },
+        reply: Reply::Answer { pad_live, aligned: true, unified: Some(0.9) },
     })
 }
 
@@ -190,8 +192,8 @@ fn odd_moment() -> impl Strategy<Value = Moment> {
         1 => proptest::collection::vec(good_looks(), 0..=3),
     ];
     let reply = prop_oneof![
-        (any_number(), any::<bool>())
-            .prop_map(|(pad_live, aligned)| Reply::Answer { pad_live, aligned }),
+        (any_number(), any::<bool>(), proptest::option::of(any_number()))
+            .prop_map(|(pad_live, aligned, unified)| Reply::Answer { pad_live, aligned, unified }),
         (0.0f32..1.0).prop_map(|pad_live| Reply::AnswerLate { pad_live }),
         Just(Reply::Abandon),
         Just(Reply::End),
@@ -268,6 +270,7 @@ fn policies() -> impl Strategy<Value = Policy> {
                 policy.timing.face_lost_ms = timing.2;
                 policy.timing.guidance_debounce_ms = timing.3;
                 policy.timing.motion_hint_ms = timing.4;
+                policy.timing.hint_ms = timing.0;
             }
             if change(6) {
                 policy.timing.timeout_ms = timing.5;
@@ -521,12 +524,19 @@ fn play(script: &Script) -> Record {
                 refusals.push(refused);
             }
             answer = match moment.reply {
-                Reply::Answer { pad_live, aligned: false } => {
-                    tell(&mut sequence, &step, pad_live, None)
-                }
-                Reply::Answer { pad_live, .. } | Reply::AnswerLate { pad_live } => {
+                Reply::Answer { pad_live, aligned, unified } => {
                     let embedding = stage.who.embedding(observation.faces[0].expression.smile);
-                    tell(&mut sequence, &step, pad_live, Some(embedding))
+                    tell(
+                        &mut sequence,
+                        &step,
+                        pad_live,
+                        Some(embedding).filter(|_| aligned),
+                        unified,
+                    )
+                }
+                Reply::AnswerLate { pad_live } => {
+                    let embedding = stage.who.embedding(observation.faces[0].expression.smile);
+                    tell(&mut sequence, &step, pad_live, Some(embedding), Some(0.9))
                 }
                 Reply::Abandon => {
                     sequence.abandon();
@@ -539,7 +549,7 @@ fn play(script: &Script) -> Record {
             };
             match answer.step() {
                 Some(Step { restart: Some(_), .. }) => who.clear(),
-                Some(_) if step.shot.is_some() => who.push(stage.who),
+                Some(Step { kept: true, .. }) => who.push(stage.who),
                 _ => {}
             }
             refuse_wrong_answers(&mut sequence, &Step::default(), stage.who);
@@ -558,12 +568,17 @@ fn tell(
     step: &Step,
     pad_live: f32,
     embedding: Option<Embedding>,
+    unified: Option<f32>,
 ) -> Answer {
     if step.identify {
         let said = sequence.identify(embedding.clone()).unwrap();
         return Answer::Identified(embedding, said);
     }
-    let assessment = Assessment { pad_live, embedding };
+    let mut quality = QualityRecord::default();
+    if let Some(raw) = unified {
+        quality.set(Component::UnifiedQualityScore, Measure { raw, score: None });
+    }
+    let assessment = Assessment { pad_live, embedding, quality };
     let said = sequence.assess(assessment.clone()).unwrap();
     Answer::Assessed(assessment, said)
 }
@@ -572,9 +587,10 @@ fn tell(
 /// goes without.
 fn refuse_wrong_answers(sequence: &mut Sequence, step: &Step, who: Who) {
     if step.shot.is_none() {
-        let wrong = Assessment { pad_live: 0.0, embedding: None };
+        let wrong = Assessment { pad_live: 0.0, embedding: None, quality: common::good_quality() };
         assert_eq!(sequence.assess(wrong), Err(SequenceError::NotAsked));
-        let wrong = Assessment { pad_live: 1.0, embedding: Some(who.embedding(0.1)) };
+        let embedding = Some(who.embedding(0.1));
+        let wrong = Assessment { pad_live: 1.0, embedding, quality: common::good_quality() };
         assert_eq!(sequence.assess(wrong), Err(SequenceError::NotAsked));
     }
     if !step.identify {
@@ -612,8 +628,11 @@ fn only_face(observation: &Observation) -> Option<&Face> {
     measured.then_some(face)
 }
 
-/// Whether exactly one face is in the frame and every gate but the smile holds of it.
-fn holds(observation: &Observation, quality: Option<&QualityRecord>, policy: &Policy) -> bool {
+/// Whether exactly one face is in the frame and every gate but the smile holds of it; hints need not once the
+/// capture has lasted for as long as they stand in the way.
+fn holds(entry: &Entry, start: Duration, policy: &Policy) -> bool {
+    let (observation, quality) = (&entry.observation, entry.quality.as_ref());
+    let hints_may_pass = millis(observation.timestamp) - millis(start) >= policy.timing.hint_ms;
     let Some(face) = only_face(observation) else { return false };
     let (width, height) = (observation.width as f32, observation.height as f32);
     let (view, bounds) = (&policy.viewfinder, face.bounds);
@@ -644,11 +663,14 @@ fn holds(observation: &Observation, quality: Option<&QualityRecord>, policy: &Po
         && at_most(bounds.y + bounds.height, height - margin)
         && at_most((bounds.centre().x - width / 2.0).abs() / view_width, view.max_offset)
         && at_most((bounds.centre().y - height / 2.0).abs() / height, view.max_offset)
+        && at_most(-face.landmarks.inter_eye_distance(), -view.min_inter_eye_px)
         && face.shown().iter().all(shown_well)
-        && at_most(raw(Component::LuminanceMean), policy.quality.max_luminance)
-        && at_most(-raw(Component::LuminanceMean), -policy.quality.min_luminance)
-        && at_most(raw(Component::OverExposurePrevention), policy.quality.max_over_exposed)
-        && at_most(raw(Component::SceneBrightness), policy.quality.max_scene_brightness)
+        && COMPONENTS.iter().all(|component| raw(*component).is_finite())
+        && (hints_may_pass
+            || at_most(raw(Component::LuminanceMean), policy.quality.max_luminance)
+                && at_most(-raw(Component::LuminanceMean), -policy.quality.min_luminance)
+                && at_most(raw(Component::OverExposurePrevention), policy.quality.max_over_exposed)
+                && at_most(raw(Component::SceneBrightness), policy.quality.max_scene_brightness))
         && at_most(-raw(Component::Sharpness), -policy.quality.min_sharpness)
 }
 
@@ -687,6 +709,11 @@ impl Record {
         self.entries.iter().filter(|entry| entry.seen.is_ok()).collect()
     }
 
+    /// The time of the first frame that was accepted.
+    fn start(&self) -> Duration {
+        self.accepted().first().map_or(Duration::ZERO, |entry| entry.observation.timestamp)
+    }
+
     fn step<'r>(&self, entry: &'r Entry) -> &'r Step {
         entry.seen.as_ref().unwrap()
     }
@@ -701,7 +728,7 @@ proptest! {
         let (policy, accepted) = (&record.policy, record.accepted());
         for (at, entry) in accepted.iter().enumerate() {
             let Some(shot) = record.step(entry).shot else { continue };
-            prop_assert!(holds(&entry.observation, entry.quality.as_ref(), policy));
+            prop_assert!(holds(entry, record.start(), policy));
             let face = &entry.observation.faces[0];
             match shot.challenge {
                 Some(Challenge::Smile) => {
@@ -736,7 +763,7 @@ proptest! {
                 continue;
             }
             prop_assert!(step.shot.is_none() && step.restart.is_none() && !step.ended);
-            prop_assert!(holds(&entry.observation, entry.quality.as_ref(), policy));
+            prop_assert!(holds(entry, record.start(), policy));
             let before = at.checked_sub(1).map(|before| accepted[before]);
             prop_assert!(is_slow(before, &entry.observation, policy));
             prop_assert!(!is_frozen(&accepted[..=at], policy));
@@ -768,6 +795,13 @@ proptest! {
                 Answer::Identified(embedding, said) => (embedding.as_ref(), said),
                 Answer::NotAsked | Answer::Abandoned => continue,
             };
+            if let Answer::Assessed(assessment, Step { kept: false, restart: None, .. }) = &entry.answer {
+                // Not good enough to be kept, nor to say who it shows.
+                let unified = assessment.quality.get(Component::UnifiedQualityScore);
+                let unified = unified.map_or(f32::NAN, |measure| measure.raw);
+                prop_assert!(!unified.is_finite() || unified < record.policy.quality.min_unified);
+                continue;
+            }
             let earlier = last.iter().map(|(_, face)| face).chain(&pictures);
             let alike = embedding.map(|face| {
                 let likeness = earlier.map(|other| likeness(other, face)).max_by(f64::total_cmp);
@@ -781,7 +815,7 @@ proptest! {
                 (Some(alike), Some(face)) => {
                     weakest = Some(weakest.map_or(alike, |weakest| weakest.min(alike)));
                     last = Some((now, face.clone()));
-                    pictures.extend(step.shot.map(|_| face.clone()));
+                    pictures.extend(said.kept.then(|| face.clone()));
                 }
                 _ => {
                     (last, weakest) = (None, None);
@@ -817,7 +851,7 @@ proptest! {
                     face.expression.smile <= policy.expression.max_neutral_smile
                 });
                 prop_assert!(relaxed);
-                prop_assert!(holds(&other.observation, other.quality.as_ref(), policy));
+                prop_assert!(holds(other, record.start(), policy));
                 held_ms = now - millis(other.observation.timestamp);
             }
             prop_assert!(held_ms >= policy.timing.hold_ms);

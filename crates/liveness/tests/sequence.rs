@@ -111,6 +111,75 @@ fn the_face_must_be_lit_and_not_blinded() {
 }
 
 #[test]
+fn light_that_nobody_mends_gives_way_in_time_and_is_recorded() {
+    for (component, raw, hint) in [
+        (Component::LuminanceMean, 0.01, Guidance::MoreLight),
+        (Component::OverExposurePrevention, 0.9, Guidance::LessLight),
+        (Component::SceneBrightness, 0.9, Guidance::LessLight),
+    ] {
+        let mut scene = Scene::new();
+        scene.quality = with(component, raw);
+        let limit = scene.sequence.policy().timing.hint_ms;
+        scene.run_ms(limit - 1_000);
+        assert!(scene.taken.is_empty());
+        let outcome = scene.run_to_end();
+        assert_eq!(outcome.verdict, Verdict::Live);
+        let [warning] = outcome.evidence.warnings[..] else { panic!("{:?}", outcome.evidence) };
+        assert_eq!((warning.guidance, warning.t_ms), (hint, 1_000 + limit));
+        assert_eq!(scene.shots()[0].quality.get(component).map(|m| m.raw), Some(raw));
+    }
+}
+
+#[test]
+fn light_that_is_mended_is_no_warning() {
+    let mut scene = Scene::new();
+    scene.quality = with(Component::LuminanceMean, 0.01);
+    scene.run_ms(5_000);
+    scene.quality = good_quality();
+    assert!(scene.run_to_end().evidence.warnings.is_empty());
+}
+
+#[test]
+fn what_was_never_measured_does_not_give_way() {
+    for component in [Component::LuminanceMean, Component::UnifiedQualityScore] {
+        let mut scene = Scene::new();
+        scene.quality = with(component, f32::NAN);
+        scene.run_ms(60_000);
+        assert!(scene.shots().is_empty(), "{component:?}");
+    }
+}
+
+#[test]
+fn a_picture_of_low_learned_quality_is_dropped_until_the_hint_gives_way() {
+    let mut scene = Scene::new();
+    scene.quality = with(Component::UnifiedQualityScore, 0.4);
+    scene.run_ms(5_000);
+    assert!(!scene.taken.is_empty() && scene.shots().is_empty());
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::ClearPicture);
+    let outcome = scene.run_to_end();
+    assert_eq!(outcome.verdict, Verdict::Live);
+    assert_eq!(outcome.evidence.warnings[0].guidance, Guidance::ClearPicture);
+
+    // One that was dropped is taken again, and the capture goes on.
+    let mut scene = Scene::new();
+    scene.run_to_shots(3);
+    scene.quality = with(Component::UnifiedQualityScore, 0.49);
+    scene.run_ms(2_000);
+    assert_eq!(scene.shots().len(), 3);
+    scene.quality = with(Component::UnifiedQualityScore, 0.5);
+    assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+}
+
+#[test]
+fn eyes_must_be_far_enough_apart_whatever_the_share_of_the_picture() {
+    let mut policy = Policy::default();
+    policy.viewfinder.min_inter_eye_px = 200.0;
+    let mut scene = Scene::with_policy(policy);
+    scene.run_ms(1_000);
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::MoveCloser);
+}
+
+#[test]
 fn the_head_must_look_straight_ahead_from_where_straight_is_measured() {
     // yaw, pitch, roll; straight ahead is measured as a pitch of -7.
     for (angles, expected) in [
@@ -869,7 +938,8 @@ fn a_face_that_cannot_be_compared_counts_as_another_person() {
         let mut scene = Scene::new();
         scene.run_to_shots(kept);
         scene.run_to_unassessed();
-        let step = scene.sequence.assess(Assessment { pad_live: 1.0, embedding: None }).unwrap();
+        let step =
+            scene.sequence.assess(Assessment { embedding: None, ..scene.assessment() }).unwrap();
         assert_eq!(step.restart.map(|r| r.reason), Some(Reason::PersonChanged));
         assert_eq!((step.ended, scene.shots().len()), (false, 0));
         assert_eq!(scene.run_to_end().verdict, Verdict::Live);
@@ -1161,7 +1231,8 @@ fn an_end_between_a_step_and_its_answer_stands() {
     scene.run_to_shots(7);
     assert_eq!(scene.run_to_unassessed().kind, ShotKind::Selfie);
     scene.sequence.end(Reason::Cancelled);
-    let late = Assessment { pad_live: 1.0, embedding: Some(Who::Bob.embedding(0.0)) };
+    let embedding = Some(Who::Bob.embedding(0.0));
+    let late = Assessment { embedding, ..scene.assessment() };
     assert_eq!(scene.sequence.assess(late), Err(SequenceError::NotAsked));
     assert_eq!(scene.sequence.outcome().unwrap().verdict, Verdict::Retry);
     assert_eq!(scene.shots().len(), 7);
@@ -1328,7 +1399,8 @@ fn answers_that_no_step_asked_for_are_refused_and_change_nothing() {
             }
             for embedding in [None, Some(Who::Bob.embedding(0.1)), scene.embedding()] {
                 if !may_assess {
-                    let wrong = Assessment { pad_live: 0.0, embedding: embedding.clone() };
+                    let embedding = embedding.clone();
+                    let wrong = Assessment { pad_live: 0.0, embedding, ..scene.assessment() };
                     assert_eq!(scene.sequence.assess(wrong), Err(SequenceError::NotAsked));
                 }
                 if !may_identify {
@@ -1414,7 +1486,7 @@ fn nothing_is_looked_at_after_the_end() {
     let seen = scene.observation();
     assert_eq!(scene.sequence.observe(&seen, None), Err(SequenceError::Ended));
     assert_eq!(scene.sequence.check_time(seen.timestamp), Err(SequenceError::Ended));
-    let late = Assessment { pad_live: 0.0, embedding: None };
+    let late = scene.assessment();
     assert_eq!(scene.sequence.assess(late), Err(SequenceError::NotAsked));
     assert_eq!(scene.sequence.identify(None), Err(SequenceError::NotAsked));
     assert_eq!(scene.sequence.outcome().unwrap().verdict, Verdict::Live);

@@ -143,6 +143,7 @@ pub(crate) fn good_quality() -> QualityRecord {
         (Component::OverExposurePrevention, 0.01),
         (Component::SceneBrightness, 0.1),
         (Component::Sharpness, 150.0),
+        (Component::UnifiedQualityScore, 0.9),
     ])
 }
 
@@ -291,7 +292,7 @@ impl Scene {
 
     /// What the models say of the person's picture.
     pub(crate) fn assessment(&self) -> Assessment {
-        Assessment { pad_live: self.pad_live, embedding: self.embedding() }
+        Assessment { pad_live: self.pad_live, embedding: self.embedding(), quality: self.quality }
     }
 
     /// Who the models take the person for.
