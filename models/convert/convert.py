@@ -26,6 +26,7 @@ import canonical_face
 import compare
 import fetch
 import fuse
+import qualityface
 
 MODELS = Path(__file__).resolve().parent.parent
 
@@ -33,10 +34,14 @@ MODELS = Path(__file__).resolve().parent.parent
 # arithmetic on the same weights, so what remains is the order in which tf2onnx happens to emit nodes.
 # (The mesh has the engine's own operators, which only the engine runs: its file must have the same bytes instead, and
 # the numbers are those of the same net in standard operators.)
-TOLERANCE = {"detector": 1e-4, "mesh": 1e-4, "pad": 0.0, "embedding": 1e-4}
+TOLERANCE = {"detector": 1e-4, "mesh": 1e-4, "pad": 0.0, "embedding": 1e-4, "learned_quality": 1e-6, "person": 1e-4}
 
 # The same against TensorFlow Lite, whose kernels add up in another order.
 TFLITE_TOLERANCE = {"detector": 1e-3, "embedding": 1e-3}
+
+# The same of the learned quality against its checkpoint in 32-bit floats, each batch normalisation on its own: what
+# storing its weights as fp16 costs, in a score of 0 to 1.
+CHECKPOINT_TOLERANCE = 2e-3
 
 
 def tflite_to_onnx(tflite: Path, opset: int) -> onnx.ModelProto:
@@ -49,8 +54,9 @@ def tflite_to_onnx(tflite: Path, opset: int) -> onnx.ModelProto:
     return model
 
 
-def store_weights_as_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Stores every 32-bit float constant of 64 numbers or more as fp16 with a Cast, where that loses nothing.
+def store_weights_as_fp16(model: onnx.ModelProto, rounded: bool = False) -> onnx.ModelProto:
+    """Stores every 32-bit float constant of 64 numbers or more as fp16 with a Cast, where that loses nothing or, if
+    `rounded`, in any case.
 
     MediaPipe's weights are fp16 in its own file, so nothing is lost; ONNX Runtime folds the Casts when it loads.
     """
@@ -60,7 +66,8 @@ def store_weights_as_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
             full = numpy_helper.to_array(tensor)
             with np.errstate(over="ignore"):
                 half = full.astype(np.float16)
-            if np.array_equal(half.astype(np.float32), full):
+            assert not rounded or np.isfinite(half).all()
+            if rounded or np.array_equal(half.astype(np.float32), full):
                 stored = f"{tensor.name}__h"
                 casts.append(
                     helper.make_node("Cast", [stored], [tensor.name], f"{tensor.name}__cast", to=TensorProto.FLOAT)
@@ -147,7 +154,45 @@ def convert_embedding(tflite: Path) -> onnx.ModelProto:
     return gather_prelu(batch_two_to_one(tflite_to_onnx(tflite, opset=16)))
 
 
-CONVERTERS = {"detector": convert_detector, "mesh": convert_mesh, "embedding": convert_embedding}
+def convert_learned_quality(checkpoint: Path) -> onnx.ModelProto:
+    return store_weights_as_fp16(qualityface.convert(checkpoint.read_bytes()), rounded=True)
+
+
+def rewrite_transposed_convolution(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Writes MediaPipe's Convolution2DTransposeBias, which makes a picture twice as large, as a ConvTranspose."""
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type != "TFL_Convolution2DTransposeBias":
+            nodes.append(node)
+            continue
+        x, weight, bias = node.input
+        (tensor,) = (t for t in model.graph.initializer if t.name == weight)
+        kernel = numpy_helper.to_array(tensor)
+        assert kernel.shape[1:3] == (2, 2)
+        # Output, height, width, input there; input, output, height, width here.
+        tensor.CopyFrom(numpy_helper.from_array(kernel.transpose(3, 0, 1, 2).copy(), weight))
+        before, after, (end,) = f"{x}__nchw", f"{x}__twice", node.output
+        nodes += [
+            helper.make_node("Transpose", [x], [before], perm=[0, 3, 1, 2]),
+            helper.make_node("ConvTranspose", [before, weight, bias], [after], kernel_shape=[2, 2], strides=[2, 2]),
+            helper.make_node("Transpose", [after], [end], perm=[0, 2, 3, 1]),
+        ]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def convert_person(tflite: Path) -> onnx.ModelProto:
+    return store_weights_as_fp16(rewrite_transposed_convolution(tflite_to_onnx(tflite, opset=16)))
+
+
+CONVERTERS = {
+    "detector": convert_detector,
+    "mesh": convert_mesh,
+    "embedding": convert_embedding,
+    "learned_quality": convert_learned_quality,
+    "person": convert_person,
+}
 
 # The mesh in standard operators, for this comparison and for the engine's tests.
 REFERENCE_MESH = "reference/facemesh_attention478_192.w16.onnx"
@@ -211,6 +256,11 @@ def repeat_model(model: dict, work: Path) -> bool:
     if name in TFLITE_TOLERANCE:
         rows = compare.differences(ours, run_tflite(source, model))
         passed &= report(f"{model['file']} against TensorFlow Lite", rows, TFLITE_TOLERANCE[name])
+    if name == "learned_quality":
+        plain = work / "qualityface.plain.onnx"
+        onnx.save(qualityface.convert(data, folded=False), plain)
+        rows = compare.differences(ours, compare.run_onnx(plain, model))
+        passed &= report(f"{model['file']} against its checkpoint", rows, CHECKPOINT_TOLERANCE)
     return passed
 
 

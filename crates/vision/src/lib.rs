@@ -1,4 +1,4 @@
-//! What the models see: faces, their meshes and poses, presentation attacks, embeddings.
+//! What the models see: faces, their meshes and poses, presentation attacks, embeddings, quality, persons.
 //!
 //! This is the only crate that knows ONNX Runtime. Start with [`Runtime::load`], then
 //! [`Vision::load`]; follow a face through frames with [`Tracker`].
@@ -9,11 +9,14 @@ mod embedding;
 mod error;
 mod expression;
 mod kernels;
+mod learned_quality;
 mod manifest;
 mod mesh;
 mod models;
 mod net;
 mod occlusion;
+mod on_demand;
+mod person;
 mod pose;
 mod presentation;
 mod provider;

@@ -18,7 +18,7 @@ pub(crate) struct File {
     pub(crate) sha256: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) file: String,
@@ -28,7 +28,7 @@ pub(crate) struct Entry {
     pub(crate) decode: Decode,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     pub(crate) name: String,
@@ -100,7 +100,7 @@ pub(crate) enum Colour {
     Bgr,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Output {
     pub(crate) name: String,
@@ -114,6 +114,15 @@ pub(crate) enum Decode {
     AttentionMesh(Box<AttentionMesh>),
     PresentationAttack(PresentationAttack),
     FaceEmbedding(FaceEmbedding),
+    LearnedQuality(LearnedQuality),
+    PersonMask(PersonMask),
+}
+
+impl Decode {
+    /// Whether the model is loaded only when it is first asked for.
+    pub(crate) const fn is_optional(&self) -> bool {
+        matches!(self, Self::LearnedQuality(_) | Self::PersonMask(_))
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -155,6 +164,17 @@ pub(crate) struct FaceEmbedding {
     pub(crate) mesh_points: [usize; 5],
     pub(crate) template: [[f32; 2]; 5],
 }
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LearnedQuality {
+    pub(crate) crop_scale: f32,
+}
+
+/// Nothing to say: the output is the mask.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PersonMask {}
 
 /// `canonical_face.toml`.
 #[derive(Debug, Deserialize)]

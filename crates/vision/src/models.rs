@@ -41,11 +41,32 @@ impl ModelSource {
             }
         }
     }
+
+    /// The bytes of `file`, if they are those of `sha256`.
+    pub(crate) fn checked(
+        &self,
+        file: &str,
+        sha256: &str,
+    ) -> Result<Cow<'static, [u8]>, VisionError> {
+        let bytes = self.fetch(file)?;
+        let found = hex(&Sha256::digest(&bytes));
+        if found == sha256 {
+            return Ok(bytes);
+        }
+        Err(VisionError::ModelHash {
+            file: self.place().join(file).display().to_string(),
+            found,
+            expected: sha256.to_owned(),
+        })
+    }
 }
 
 /// The model files, read and checked by sha256.
 pub struct ModelFiles {
+    source: ModelSource,
     entries: Vec<(Entry, Cow<'static, [u8]>)>,
+    /// Models that are read, and checked, again when they are first asked for.
+    optional: Vec<Entry>,
     canonical_face: CanonicalFace,
     hashes: BTreeMap<String, String>,
 }
@@ -66,27 +87,23 @@ impl ModelFiles {
                     why: format!("`{file}` is not the name of a file in the models folder"),
                 });
             }
-            let bytes = source.fetch(file)?;
-            let found = hex(&Sha256::digest(&bytes));
-            if found != expected {
-                return Err(VisionError::ModelHash {
-                    file: place.join(file).display().to_string(),
-                    found,
-                    expected: expected.to_owned(),
-                });
-            }
-            hashes.insert(name.to_owned(), found);
+            let bytes = source.checked(file, expected)?;
+            hashes.insert(name.to_owned(), expected.to_owned());
             Ok(bytes)
         };
         let face = &manifest.canonical_face;
         let bytes = check("canonical_face", &face.file, &face.sha256)?;
         let canonical_face: CanonicalFace = parse(&place.join(&face.file), &bytes)?;
-        let mut entries = Vec::new();
+        let (mut entries, mut optional) = (Vec::new(), Vec::new());
         for entry in manifest.model {
             let bytes = check(&entry.name, &entry.file, &entry.sha256)?;
-            entries.push((entry, bytes));
+            if entry.decode.is_optional() {
+                optional.push(entry);
+            } else {
+                entries.push((entry, bytes));
+            }
         }
-        Ok(Self { entries, canonical_face, hashes })
+        Ok(Self { source: source.clone(), entries, optional, canonical_face, hashes })
     }
 
     /// sha256 of every model, and of the canonical face, by its name; lower-case hex.
@@ -108,10 +125,27 @@ impl ModelFiles {
         self.entries
             .iter()
             .find_map(|(entry, bytes)| pick(&entry.decode).map(|d| (entry, bytes.as_ref(), d)))
-            .ok_or_else(|| VisionError::Manifest {
-                path: PathBuf::from(MANIFEST),
-                why: format!("no model is decoded as `{kind}`"),
-            })
+            .ok_or_else(|| none_of(kind))
+    }
+
+    /// The optional model whose decoder `pick` accepts.
+    pub(crate) fn find_optional<D>(
+        &self,
+        pick: impl Fn(&Decode) -> Option<D>,
+    ) -> Option<(Entry, D)> {
+        self.optional.iter().find_map(|entry| Some((entry.clone(), pick(&entry.decode)?)))
+    }
+
+    pub(crate) const fn source(&self) -> &ModelSource {
+        &self.source
+    }
+}
+
+/// The error for a list without a model of `kind`.
+pub(crate) fn none_of(kind: &str) -> VisionError {
+    VisionError::Manifest {
+        path: PathBuf::from(MANIFEST),
+        why: format!("no model is decoded as `{kind}`"),
     }
 }
 
@@ -142,6 +176,8 @@ fn embedded(file: &str) -> Result<Cow<'static, [u8]>, VisionError> {
         "facemesh_attention478_192.fused.w16.onnx",
         "faceplugin_liveness.onnx",
         "mobilefacenet192_112.onnx",
+        "qualityface_128.w16.onnx",
+        "selfie_segmentation_256.w16.onnx",
     )
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use liveface_core::{
-    AlignedFace, Embedding, Face, Frame, Measured, Observation, Rect, RotatedSquare, Timestamp,
-    policy, sample,
+    AlignedFace, Embedding, Face, Frame, Measured, Observation, PersonMask, Rect, RotatedSquare,
+    Timestamp, policy, sample,
 };
 
 use crate::calibration::Calibration;
@@ -12,10 +12,13 @@ use crate::detector::{Detection, Detector};
 use crate::embedding::Embedder;
 use crate::error::VisionError;
 use crate::expression::expression;
+use crate::learned_quality::LearnedQuality;
 use crate::mesh::{Mesh, MeshResult};
 use crate::models::ModelFiles;
 use crate::net::Net;
 use crate::occlusion::occlusion;
+use crate::on_demand::OnDemand;
+use crate::person::Person;
 use crate::pose::PoseSolver;
 use crate::presentation::Presentation;
 use crate::runtime::Runtime;
@@ -27,11 +30,13 @@ pub struct Vision {
     mesh: Mesh,
     presentation: Presentation,
     embedder: Embedder,
+    learned_quality: OnDemand<LearnedQuality>,
+    person: OnDemand<Person>,
     pose: PoseSolver,
 }
 
 impl Vision {
-    /// Loads every model into `runtime`.
+    /// Loads the models into `runtime`; those that a capture can do without, when they are first asked for.
     ///
     /// # Errors
     /// Names the model that ONNX Runtime refuses or whose shapes are not as `models.toml` says.
@@ -41,6 +46,8 @@ impl Vision {
             mesh: Mesh::load(runtime, files)?,
             presentation: Presentation::load(runtime, files)?,
             embedder: Embedder::load(runtime, files)?,
+            learned_quality: OnDemand::new(runtime, files),
+            person: OnDemand::new(runtime, files),
             pose: PoseSolver::new(files.canonical_face())?,
         })
     }
@@ -49,7 +56,19 @@ impl Vision {
     #[must_use]
     pub fn spent(&self) -> Duration {
         let nets = [&self.detector.net, &self.mesh.net, &self.presentation.net, &self.embedder.net];
-        nets.into_iter().map(Net::spent).sum()
+        let every_frame: Duration = nets.into_iter().map(Net::spent).sum();
+        every_frame + self.learned_quality.spent() + self.person.spent()
+    }
+
+    /// Loads now what would be loaded when it is first asked for.
+    ///
+    /// # Errors
+    /// Names the model that is missing or changed, that ONNX Runtime refuses or whose shapes are not as
+    /// `models.toml` says.
+    pub fn load_optional(&mut self) -> Result<(), VisionError> {
+        self.learned_quality.get()?;
+        self.person.get()?;
+        Ok(())
     }
 
     /// Runs the detector on the whole frame: every face, the most certain first.
@@ -115,6 +134,23 @@ impl Vision {
         face: &Face,
     ) -> Result<Option<Embedding>, VisionError> {
         self.embedder.embed(frame, &face.landmarks)
+    }
+
+    /// How good the picture of the face is, as a model learned it, 0 (useless) to 1. It sees blur and
+    /// covers, hardly darkness. The first call loads the model.
+    ///
+    /// # Errors
+    /// When the model cannot be loaded or ONNX Runtime fails.
+    pub fn learned_quality(&mut self, frame: &Frame<'_>, face: &Face) -> Result<f32, VisionError> {
+        self.learned_quality.get()?.score(frame, face.bounds)
+    }
+
+    /// Where the person is in the whole picture. The first call loads the model.
+    ///
+    /// # Errors
+    /// When the model cannot be loaded or ONNX Runtime fails.
+    pub fn person(&mut self, frame: &Frame<'_>) -> Result<PersonMask, VisionError> {
+        self.person.get()?.mask(frame)
     }
 
     /// The picture in which the mesh model saw `face`; `None` when it has looked at another one since, or
