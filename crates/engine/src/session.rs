@@ -7,7 +7,7 @@ use liveface_core::{
     Rotation, ShotKind, Timestamp, Verdict,
 };
 use liveface_liveness::{Assessment, Sequence, Shot, Step};
-use liveface_quality::Gauge;
+use liveface_quality::{Gauge, Subject};
 use liveface_vision::{Tracker, Vision};
 
 use crate::engine::Engine;
@@ -166,9 +166,19 @@ impl Session {
             None => *frame,
         };
         let frame = &whole;
+        let learned = vision.learned_quality(frame, face)?;
+        let subject = Subject {
+            face,
+            // What the mesh saw of a reduced picture has less detail than the whole one.
+            aligned: vision.aligned(face).filter(|_| encoded.is_none()),
+            second_face: 0.0,
+            learned: Some(learned),
+            person: None,
+        };
+        let quality = self.gauge.assess(frame, &subject);
         let pad_live = vision.presentation(frame, face)?;
         let embedding = vision.embedding(frame, face)?;
-        self.take(frame, shot, Assessment { pad_live, embedding }, events)
+        self.take(frame, shot, Assessment { pad_live, embedding, quality }, events)
     }
 
     /// Says that the app skipped `count` frames because an earlier one was still being looked at.
@@ -236,7 +246,7 @@ impl Session {
         };
         let image = encode(frame, shot.kind, shot.index, side, encoding.jpeg_quality)?;
         let step = self.sequence.assess(assessment)?;
-        if step.restart.is_none() {
+        if step.kept {
             self.images.push(image);
             events.push(Event::Shot {
                 t_ms: self.milliseconds(),
