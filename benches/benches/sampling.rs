@@ -10,16 +10,6 @@ use liveface_core::{
     Affine, Frame, PixelFormat, Plane, Point2, RotatedSquare, Rotation, Timestamp,
 };
 
-const FORMATS: [PixelFormat; 7] = [
-    PixelFormat::Rgb8,
-    PixelFormat::Rgba8,
-    PixelFormat::Bgra8,
-    PixelFormat::Nv12,
-    PixelFormat::Nv21,
-    PixelFormat::I420,
-    PixelFormat::Yuyv,
-];
-
 /// What cameras deliver, in pixels.
 const SIZES: [(u32, u32); 2] = [(640, 480), (1280, 720)];
 
@@ -68,7 +58,7 @@ fn picture(b: &mut Bencher<'_>, frame: &Frame<'_>, map: Affine, size: (u32, u32)
 fn sampling(criterion: &mut Criterion) {
     for size in SIZES {
         let data = noise(size.0 as usize * size.1 as usize * 4);
-        for format in FORMATS {
+        for format in PixelFormat::ALL {
             let frame = frame(format, size, &data);
             let name = format!("{format:?} {}x{}", size.0, size.1);
             let mut group = criterion.benchmark_group(name);

@@ -28,15 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut input = Unstructured::new(bytes);
     let Ok(d) = Description::arbitrary(&mut input) else { return };
     let data = input.take_rest();
-    let formats = [
-        PixelFormat::Rgb8,
-        PixelFormat::Rgba8,
-        PixelFormat::Bgra8,
-        PixelFormat::Nv12,
-        PixelFormat::Nv21,
-        PixelFormat::I420,
-        PixelFormat::Yuyv,
-    ];
+    let formats = PixelFormat::ALL;
     let format = formats[usize::from(d.format) % formats.len()];
     // Any size may be asked for; most are small enough for the bytes that are there.
     let huge = d.flags & 1 != 0;

@@ -29,6 +29,10 @@ pub enum PixelFormat {
 }
 
 impl PixelFormat {
+    /// Every format.
+    pub const ALL: [Self; 7] =
+        [Self::Rgb8, Self::Rgba8, Self::Bgra8, Self::Nv12, Self::Nv21, Self::I420, Self::Yuyv];
+
     /// How many planes a frame of this format has.
     #[must_use]
     pub const fn plane_count(self) -> usize {

@@ -15,16 +15,6 @@ use proptest::prelude::*;
 /// A picture in 256ths of a level.
 type Fine = ImageBuffer<Rgb<u16>, Vec<u16>>;
 
-const FORMATS: [PixelFormat; 7] = [
-    PixelFormat::Rgb8,
-    PixelFormat::Rgba8,
-    PixelFormat::Bgra8,
-    PixelFormat::Nv12,
-    PixelFormat::Nv21,
-    PixelFormat::I420,
-    PixelFormat::Yuyv,
-];
-
 /// A photo of a person, 512x512.
 static PHOTO: LazyLock<RgbImage> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stills/astronaut.png");
@@ -276,7 +266,7 @@ struct Case {
 
 fn case() -> impl Strategy<Value = Case> {
     let look = (
-        prop::sample::select(&FORMATS[..]),
+        prop::sample::select(&PixelFormat::ALL[..]),
         prop::sample::select(&[ColourRange::Full, ColourRange::Limited][..]),
         prop::sample::select(&[0, 90, 180, 270][..]),
         any::<bool>(),
@@ -396,7 +386,7 @@ proptest! {
 #[test]
 fn a_smaller_photo_looks_as_image_makes_it() {
     for side in [256, 128, 32] {
-        for format in FORMATS {
+        for format in PixelFormat::ALL {
             let stored = Stored::new(&PHOTO, format, ColourRange::Full, 0);
             let expected = imageops::thumbnail(&stored.whole(|v| stored.rgb(v)), side, side);
             let expected: Vec<_> =

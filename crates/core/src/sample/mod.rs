@@ -373,15 +373,7 @@ mod tests {
             map in prop::array::uniform6(number()),
             size in (0..150u32, 0..9u32),
         ) {
-            let format = [
-                PixelFormat::Rgb8,
-                PixelFormat::Rgba8,
-                PixelFormat::Bgra8,
-                PixelFormat::Nv12,
-                PixelFormat::Nv21,
-                PixelFormat::I420,
-                PixelFormat::Yuyv,
-            ][format];
+            let format = PixelFormat::ALL[format];
             let stride = side.0 as usize * 4 + 4 + padding;
             let data: Vec<u8> = (0..stride * side.1 as usize)
                 .map(|i| noise[i % 64].wrapping_mul((i / 64 + 1) as u8))
