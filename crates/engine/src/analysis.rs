@@ -49,8 +49,8 @@ impl Engine {
         let faces = vision.faces(frame, limits)?;
         let wanted = options.quality_models && !faces.is_empty();
         let person = wanted.then(|| vision.person(frame)).transpose()?;
-        let second_faces = second_faces(&faces);
-        for (face, second_face) in faces.into_iter().zip(second_faces) {
+        let areas: Vec<f32> = faces.iter().map(|face| face.bounds.area()).collect();
+        for (index, face) in faces.into_iter().enumerate() {
             let pad_live =
                 options.presentation.then(|| vision.presentation(frame, &face)).transpose()?;
             let embedding = if options.embedding { vision.embedding(frame, &face)? } else { None };
@@ -59,7 +59,7 @@ impl Engine {
             let subject = Subject {
                 face: &face,
                 aligned: vision.aligned(&face),
-                second_face,
+                second_face: second_face(&areas, index),
                 learned,
                 person: person.as_ref(),
             };
@@ -70,12 +70,27 @@ impl Engine {
     }
 }
 
-/// For each face, the area of the largest other one over its own, 1 at most; the largest comes first.
-fn second_faces(faces: &[Face]) -> Vec<f32> {
-    let area = |index: usize| faces.get(index).map_or(0.0, |face| face.bounds.area());
-    let ratio = |index: usize| {
-        let (own, other) = (area(index), area(usize::from(index == 0)));
-        if own > 0.0 { (other / own).min(1.0) } else { 1.0 }
-    };
-    (0..faces.len()).map(ratio).collect()
+/// The largest of the other areas over the one at `index`, 1 at most.
+fn second_face(areas: &[f32], index: usize) -> f32 {
+    let others = areas.iter().enumerate().filter(|(other, _)| *other != index);
+    let largest = others.map(|(_, area)| *area).fold(0.0, f32::max);
+    // Written so that a face without area is never the only one.
+    if areas[index] > largest { largest / areas[index] } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_face_has_the_ratio_of_the_two_largest_and_any_other_has_one() {
+        let ratios = |areas: &[f32]| -> Vec<f32> {
+            (0..areas.len()).map(|index| second_face(areas, index)).collect()
+        };
+        assert_eq!(ratios(&[80.0]), [0.0]);
+        assert_eq!(ratios(&[80.0, 20.0, 8.0]), [0.25, 1.0, 1.0]);
+        assert_eq!(ratios(&[8.0, 20.0, 80.0]), [1.0, 1.0, 0.25]);
+        assert_eq!(ratios(&[20.0, 20.0]), [1.0, 1.0]);
+        assert_eq!(ratios(&[0.0, f32::NAN]), [1.0, 1.0]);
+    }
 }
