@@ -149,7 +149,7 @@ fn people_read_the_comparison() {
     assert!(!first.contains("change"), "{first}");
     let second = place.run(bench.into_iter().chain(["--compare", &out])).expect(0).stdout;
     let (_, changes) = second.split_once("\nchange ").unwrap();
-    assert_eq!(changes.lines().count(), 15, "a heading and a line for each stage:\n{changes}");
+    assert_eq!(changes.lines().count(), 17, "a heading and a line for each stage:\n{changes}");
 }
 
 #[test]

@@ -30,12 +30,12 @@ pub struct Engine(Arc<Loaded>);
 struct Loaded {
     vision: Mutex<Vision>,
     models: BTreeMap<String, String>,
-    library: PathBuf,
-    providers: Vec<ModelProvider>,
+    runtime: Runtime,
 }
 
 impl Engine {
-    /// Loads the runtime library and all models.
+    /// Loads the runtime library and the models; those that a capture can do without, when they are first
+    /// asked for.
     ///
     /// # Errors
     /// When the library or a model is missing, changed or unusable; the message says which and what
@@ -47,8 +47,7 @@ impl Engine {
         Ok(Self(Arc::new(Loaded {
             vision: Mutex::new(vision),
             models: files.hashes().clone(),
-            library: runtime.library().to_path_buf(),
-            providers: runtime.providers(),
+            runtime,
         })))
     }
 
@@ -69,13 +68,13 @@ impl Engine {
     /// The runtime library in use.
     #[must_use]
     pub fn runtime_library(&self) -> &Path {
-        &self.0.library
+        self.0.runtime.library()
     }
 
-    /// What runs each model, and why where it is not what [`EngineConfig`] asked for.
+    /// What runs each model that was loaded so far, and why where it is not what [`EngineConfig`] asked for.
     #[must_use]
-    pub fn providers(&self) -> &[ModelProvider] {
-        &self.0.providers
+    pub fn providers(&self) -> Vec<ModelProvider> {
+        self.0.runtime.providers()
     }
 
     /// The models, for this thread alone until the guard is dropped.

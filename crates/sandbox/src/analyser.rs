@@ -22,7 +22,8 @@ impl EngineAnalyser {
 
 impl FaceAnalyser for EngineAnalyser {
     fn faces(&mut self, picture: &Frame<'_>) -> Result<Vec<SeenFace>, String> {
-        let options = AnalysisOptions { presentation: true, embedding: true };
+        let options =
+            AnalysisOptions { presentation: true, embedding: true, quality_models: false };
         let reports = self.engine.analyze(picture, &self.tracking, options);
         let seen = |report: liveface::FaceReport| SeenFace {
             embedding: report.embedding,

@@ -1,4 +1,5 @@
-//! What the models see: faces, their meshes and poses, presentation attacks, embeddings, quality, persons.
+//! What the models see: faces, their meshes and poses, presentation attacks, embeddings, and for
+//! quality a learned score and where the person is.
 //!
 //! This is the only crate that knows ONNX Runtime. Start with [`Runtime::load`], then
 //! [`Vision::load`]; follow a face through frames with [`Tracker`].

@@ -46,8 +46,10 @@ impl Person {
     /// The person in the whole picture, which is stretched to the model's square.
     pub(crate) fn mask(&mut self, frame: &Frame<'_>) -> Result<PersonMask, VisionError> {
         let side = self.net.side();
-        let to_picture = Affine::from_region(frame.bounds(), side, side);
-        self.net.fill(frame, to_picture, Filter::Area, Border::Replicate);
+        // As MediaPipe reads it, without half a pixel's offset: the mask is the same as its own.
+        let [across, down] = [frame.width(), frame.height()].map(|long| long as f32 / side as f32);
+        let to_picture = Affine::scale_then_move(across, down, 0.0, 0.0);
+        self.net.fill(frame, to_picture, Filter::Bilinear, Border::Replicate);
         let values = self.net.run()?.get(&self.output)?.to_vec();
         Ok(PersonMask { size: (side, side), to_picture, values })
     }

@@ -56,8 +56,8 @@ impl Vision {
     #[must_use]
     pub fn spent(&self) -> Duration {
         let nets = [&self.detector.net, &self.mesh.net, &self.presentation.net, &self.embedder.net];
-        let every_frame: Duration = nets.into_iter().map(Net::spent).sum();
-        every_frame + self.learned_quality.spent() + self.person.spent()
+        let always: Duration = nets.into_iter().map(Net::spent).sum();
+        always + self.learned_quality.spent() + self.person.spent()
     }
 
     /// Loads now what would be loaded when it is first asked for.

@@ -105,7 +105,8 @@ fn tell(common: &Common, path: &Path, result: Result<ImageLine, Failure>) -> Res
 fn look(engine: &Engine, path: &Path, options: &AnalyzeOptions) -> Result<ImageLine, Failure> {
     let still = Still::open(path).map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
     let frame = still.frame().map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
-    let wanted = AnalysisOptions { presentation: true, embedding: options.embedding };
+    let wanted =
+        AnalysisOptions { presentation: true, embedding: options.embedding, quality_models: true };
     let reports = engine.analyze(&frame, &Policy::default().tracking, wanted)?;
     Ok(ImageLine {
         file: path.display().to_string(),

@@ -47,7 +47,7 @@ fn embedding(engine: &Engine, path: &Path, policy: &Policy) -> Result<Embedding,
     let name = &path.display();
     let still = Still::open(path).map_err(|error| Failure::input(name, error))?;
     let frame = still.frame().map_err(|error| Failure::input(name, error))?;
-    let options = AnalysisOptions { presentation: false, embedding: true };
+    let options = AnalysisOptions { presentation: false, embedding: true, quality_models: false };
     let mut faces = engine.analyze(&frame, &policy.tracking, options)?;
     match (faces.len(), faces.pop().and_then(|face| face.embedding)) {
         (1, Some(embedding)) => Ok(embedding),

@@ -17,7 +17,10 @@ struct Check {
 }
 
 pub(crate) fn run(common: &Common, options: &DoctorOptions) -> Result<Exit, Failure> {
-    let engine = Engine::load(&super::engine_config(common));
+    let engine = Engine::load(&super::engine_config(common)).and_then(|engine| {
+        engine.vision().load_optional()?;
+        Ok(engine)
+    });
     let (runtime, models) = match &engine {
         Ok(engine) => (
             Ok(format!("{} ({ONNX_RUNTIME_VERSION} or newer)", engine.runtime_library().display())),
@@ -35,7 +38,7 @@ pub(crate) fn run(common: &Common, options: &DoctorOptions) -> Result<Exit, Fail
         Err(error) => (Ok("loaded".to_owned()), Err(error.to_string())),
     };
     let provider = match &engine {
-        Ok(engine) => provider(engine.providers()),
+        Ok(engine) => provider(&engine.providers()),
         Err(_) => Err("not checked: the runtime library and the models come first".to_owned()),
     };
     let checks = [

@@ -99,10 +99,12 @@ pub(crate) fn run(common: &Common, options: &BenchOptions) -> Result<Exit, Failu
         let library = (with - before).max(0.0);
         Memory { peak, library, above_library: peak - library }
     });
+    // These load models that a capture can do without, so their memory is not counted above.
+    stages.extend(stages::optional(&engine, &frames, count)?);
     let figures = Figures {
         layout: LAYOUT,
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
-        device: Device::new(engine.runtime_library(), super::provider_line(engine.providers())),
+        device: Device::new(engine.runtime_library(), super::provider_line(&engine.providers())),
         models: engine.model_hashes().clone(),
         setting,
         start_up_ms,

@@ -77,7 +77,7 @@ fn measure(
     Ok(meter.series(name))
 }
 
-/// Measures every stage that is not a whole frame.
+/// Measures every stage of a capture that is not a whole frame.
 pub(super) fn run(engine: &Engine, frames: &[Kept], count: usize) -> Result<Vec<Series>, Failure> {
     let mut vision = engine.vision();
     let policy = Policy::default();
@@ -138,6 +138,22 @@ pub(super) fn run(engine: &Engine, frames: &[Kept], count: usize) -> Result<Vec<
     )?;
     bar.finish_and_clear();
     Ok(stages)
+}
+
+/// Measures the models that are loaded when they are first asked for.
+pub(super) fn optional(
+    engine: &Engine,
+    frames: &[Kept],
+    count: usize,
+) -> Result<[Series; 2], Failure> {
+    let mut vision = engine.vision();
+    let subject = subject(&mut vision, frames, &Policy::default().tracking)?;
+    Ok([
+        measure("learned quality", frames, count, &mut |frame| {
+            seen(vision.learned_quality(frame, &subject)).map(drop)
+        })?,
+        measure("person mask", frames, count, &mut |frame| seen(vision.person(frame)).map(drop))?,
+    ])
 }
 
 /// Whole frames as a session looks at them while nothing is taken: tracked, their quality measured and
