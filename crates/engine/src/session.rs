@@ -66,6 +66,8 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(engine: Engine, policy: Policy, seed: u64) -> Result<Self, EngineError> {
         policy.check()?;
+        // Not while a picture is taken.
+        engine.vision().load_learned_quality()?;
         Ok(Self {
             engine,
             seed,

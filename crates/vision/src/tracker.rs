@@ -71,6 +71,14 @@ impl Vision {
         Ok(())
     }
 
+    /// Loads now what [`Vision::learned_quality`] needs.
+    ///
+    /// # Errors
+    /// As [`Vision::load_optional`].
+    pub fn load_learned_quality(&mut self) -> Result<(), VisionError> {
+        self.learned_quality.get().map(drop)
+    }
+
     /// Runs the detector on the whole frame: every face, the most certain first.
     ///
     /// # Errors
