@@ -99,20 +99,31 @@ pub fn rgb8(
     read(&view, Output::Bytes(&mut out[start..]));
 }
 
-/// A number that is equal for equal pictures and, with a sensor's noise, for no others: FNV-1a over
-/// 64 by 128 bytes of the first plane. It tells whether a camera stands still; it is no checksum.
+/// A number that is equal for equal pictures and, with a sensor's noise, for no others: a hash of 64
+/// by 128 bytes of the first plane, padding left out. It tells whether a camera stands still; it is
+/// no checksum.
+///
+/// Each of the 64 rows gives 16 words of eight bytes, spread from its first byte to its last. One
+/// multiplication mixes a word in, after a turn that brings the upper half, which a multiplication
+/// carries nowhere, down to where the next one spreads it.
 #[must_use]
 pub fn fingerprint(frame: &Frame<'_>) -> u64 {
     const ROWS: usize = 64;
-    const COLUMNS: usize = 128;
+    const WORDS: usize = 16;
     let plane = frame.plane(0);
     let (row_bytes, rows) = frame.first_plane_size();
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut hash = 0u64;
     for row in 0..ROWS {
-        let start = row * rows / ROWS * plane.stride;
-        for column in 0..COLUMNS {
-            let byte = plane.data[start + column * row_bytes / COLUMNS];
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let bytes = &plane.data[row * rows / ROWS * plane.stride..][..row_bytes];
+        for word in 0..WORDS {
+            let rest = &bytes[word * row_bytes.saturating_sub(8) / (WORDS - 1)..];
+            let word = rest.first_chunk().copied().unwrap_or_else(|| {
+                // A row that is shorter than a word.
+                std::array::from_fn(|byte| rest.get(byte).copied().unwrap_or_default())
+            });
+            // 2^64 over the golden ratio: odd, so that nothing is lost, with bits all over.
+            hash = (hash.rotate_left(32) ^ u64::from_le_bytes(word))
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         }
     }
     hash
@@ -321,12 +332,41 @@ mod tests {
             let plane = Plane { data, stride: 310 };
             fingerprint(&Frame::new(PixelFormat::Rgb8, 100, 96, &[plane], Timestamp::ZERO).unwrap())
         };
-        assert_eq!(print(&picture(0, 0)), print(&picture(0, 9)));
-        assert_ne!(print(&picture(0, 0)), print(&picture(1, 0)));
-        // The smallest picture there is.
-        print(&vec![1; 310 * 96]);
-        let dot = Frame::rgb(1, 1, &[1, 2, 3], Timestamp::ZERO).unwrap();
-        assert_eq!(fingerprint(&dot), fingerprint(&dot));
+        let first = print(&picture(0, 0));
+        assert_eq!(first, print(&picture(0, 9)));
+        assert_ne!(first, print(&picture(1, 0)));
+        // Changes of the uppermost bits alone do not cancel each other out.
+        assert_ne!(first, print(&picture(0x80, 0)));
+        // Every bit of the first and of the last word of a row counts.
+        for (byte, bit) in
+            (0..8).chain(292..300).flat_map(|byte| (0..8).map(move |bit| (byte, bit)))
+        {
+            let mut data = picture(0, 0);
+            data[93 * 310 + byte] ^= 1 << bit;
+            assert_ne!(first, print(&data), "bit {bit} of byte {byte}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_of_rows_shorter_than_a_word_counts_each_byte() {
+        for width in 1..=9u32 {
+            let mut data: Vec<u8> = (0..width as u8 * 2).collect();
+            let print = |data: &[u8]| {
+                let planes = [Plane { data, stride: width as usize }, Plane { data, stride: 10 }];
+                fingerprint(
+                    &Frame::new(PixelFormat::Nv12, width, 2, &planes, Timestamp::ZERO).unwrap(),
+                )
+            };
+            data.resize(32, 0);
+            let first = print(&data);
+            for byte in 0..2 * width as usize {
+                data[byte] ^= 0x80;
+                assert_ne!(first, print(&data), "byte {byte} of a row of {width}");
+                data[byte] ^= 0x80;
+            }
+            data[2 * width as usize..].fill(1);
+            assert_eq!(first, print(&data), "what follows a row of {width}");
+        }
     }
 
     #[test]
