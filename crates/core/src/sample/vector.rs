@@ -35,7 +35,7 @@ pub(super) fn run(work: impl Work) {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
+pub(super) fn has_avx2() -> bool {
     #[cfg(test)]
     if tests::ONLY_PORTABLE.get() {
         return false;
