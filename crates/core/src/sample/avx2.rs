@@ -10,8 +10,8 @@
 //!   loads and stores ([`far`](Bilinear::far)): the processors' own gather is slower, and so is
 //!   what the compiler makes of such a loop, inserting word by word into vectors;
 //! - offsets of a row and a column are one multiply-and-add of 16-bit pairs;
-//! - nothing between the loads and the floats goes through memory, and the channels are mixed while
-//!   they are still 16 bits wide.
+//! - between a run's loads and its floats only the words that were loaded go through memory, and
+//!   the channels are mixed while they are still 16 bits wide.
 //!
 //! Even and odd pixels are kept apart where there are 32 bits for each, so that a shift and a blend
 //! bring the halves of both together in the pixels' order.
