@@ -96,9 +96,9 @@ struct Scratch {
 
 /// Coordinate 0 and step of a run along one axis, in fixed point.
 #[derive(Clone, Copy)]
-struct Line {
-    first: i64,
-    step: i64,
+pub(super) struct Line {
+    pub(super) first: i64,
+    pub(super) step: i64,
 }
 
 impl Line {
@@ -112,13 +112,13 @@ impl Line {
     }
 
     #[inline(always)]
-    fn at(self, index: usize) -> i64 {
+    pub(super) fn at(self, index: usize) -> i64 {
         self.first + self.step * index as i64
     }
 
     /// Whether the first `count` pixels stay within `low` and `high`, both included.
     #[inline(always)]
-    fn within(self, count: usize, low: i64, high: i64) -> bool {
+    pub(super) fn within(self, count: usize, low: i64, high: i64) -> bool {
         let (a, b) = (self.at(0) >> 16, self.at(count - 1) >> 16);
         a.min(b) >= low && a.max(b) <= high
     }
@@ -256,11 +256,20 @@ fn fill_boxes<F: Format, const BILINEAR: bool>(
         sums: [[0; CHUNK]; 3],
     };
     let mut values = [[0; CHUNK]; 3];
+    #[cfg(target_arch = "x86_64")]
+    let mut by_hand = if BILINEAR { super::avx2::Bilinear::new(view, output) } else { None };
     for row in 0..height {
         for column in (0..width).step_by(CHUNK) {
             let count = CHUNK.min(width - column);
             let (x, y) = view.box_corner(column as f64, row as f64);
             let lines = (Line::new(x, view.map.a.into()), Line::new(y, view.map.c.into()));
+            #[cfg(target_arch = "x86_64")]
+            if let Some(by_hand) = &mut by_hand
+                && let Some(place) = output.run_of_values(row * width + column, count)
+                && by_hand.run(lines.0, lines.1, place)
+            {
+                continue;
+            }
             run::<F, BILINEAR>(picture, sides, lines, count, &mut scratch);
             for i in 0..3 {
                 for k in 0..CHUNK {

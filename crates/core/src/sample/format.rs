@@ -144,6 +144,22 @@ pub(super) enum Colours {
     Yuv(ColourRange),
 }
 
+/// ITU-R BT.601 in 8,192nds. Limited range stretches chroma by 255 / 224.
+#[derive(Clone, Copy)]
+pub(super) struct YuvFactors {
+    /// The luma of black, in 32nds of a level.
+    pub(super) black: i16,
+    /// By how much more than 1 luma is stretched, in 16,384ths: limited range by 255 / 219.
+    pub(super) stretch: i16,
+    /// What V adds to red.
+    pub(super) red_v: i16,
+    /// What U and V take from green.
+    pub(super) green_u: i16,
+    pub(super) green_v: i16,
+    /// What U adds to blue.
+    pub(super) blue_u: i16,
+}
+
 impl Colours {
     /// What black is stored as.
     pub(super) const fn black(self) -> [u8; 3] {
@@ -154,18 +170,35 @@ impl Colours {
         }
     }
 
+    /// How Y, U, V become R, G, B, if they must.
+    pub(super) const fn factors(self) -> Option<YuvFactors> {
+        let Self::Yuv(range) = self else { return None };
+        let black = self.black()[0] as i16 * 32;
+        Some(match range {
+            ColourRange::Full => YuvFactors {
+                black,
+                stretch: 0,
+                red_v: 11_485,
+                green_u: 2_819,
+                green_v: 5_850,
+                blue_u: 14_516,
+            },
+            ColourRange::Limited => YuvFactors {
+                black,
+                stretch: 2_694,
+                red_v: 13_075,
+                green_u: 3_209,
+                green_v: 6_660,
+                blue_u: 16_525,
+            },
+        })
+    }
+
     /// Turns stored values into R, G, B, in 0..=[`WHITE`].
     #[inline(always)]
     pub(super) fn to_rgb(self, values: &mut [[i16; CHUNK]; 3]) {
-        let Self::Yuv(range) = self else { return };
-        let black = i16::from(self.black()[0]) * 32;
-        // ITU-R BT.601 in 8,192nds: what V adds to red, what U and V take from green, what U adds to
-        // blue. Limited range stretches chroma by 255 / 224, and luma by 255 / 219: the excess over 1
-        // in 16,384ths.
-        let (stretch, [red_v, green_u, green_v, blue_u]) = match range {
-            ColourRange::Full => (0, [11_485, 2_819, 5_850, 14_516]),
-            ColourRange::Limited => (2_694, [13_075, 3_209, 6_660, 16_525]),
-        };
+        let Some(factors) = self.factors() else { return };
+        let YuvFactors { black, stretch, red_v, green_u, green_v, blue_u } = factors;
         let [first, second, third] = values;
         for k in 0..CHUNK {
             let luma = first[k] - black;

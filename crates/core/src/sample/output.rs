@@ -19,6 +19,21 @@ impl<'o> Output<'o> {
         Self::Tensor { data, form: *form, factor, offset }
     }
 
+    /// Where the values of a whole run that begins with pixel `at` go, if they lie side by side.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn run_of_values(
+        &mut self,
+        at: usize,
+        count: usize,
+    ) -> Option<&mut [f32; 3 * CHUNK]> {
+        match self {
+            Self::Tensor { data, form, .. } if !form.planar && count == CHUNK => {
+                data[3 * at..].first_chunk_mut()
+            }
+            _ => None,
+        }
+    }
+
     /// Takes `count` pixels as R, G, B in 32nds of a level; the first is pixel `at` in row order,
     /// each next one `step` further on.
     #[inline(always)]

@@ -1,18 +1,19 @@
 //! The same code for every processor, and once more for the wider vectors of those that have them.
 //!
-//! Nothing here is written in intrinsics: the loops of this room are plain enough for the compiler
-//! to make vector code of them, and are compiled twice. Since both are the same operations in the
-//! same order, without fused multiply-adds, they give the same bytes. On aarch64 the baseline has
-//! vectors already.
+//! All but one case, which is asked for more often than all others together and has a room of its
+//! own (`avx2`), is written without intrinsics: the loops of this room are plain enough for the
+//! compiler to make vector code of them, and are compiled twice. Since both are the same operations
+//! in the same order, without fused multiply-adds, they give the same bytes. On aarch64 the baseline
+//! has vectors already.
 //!
 //! That the loops are vectors can be seen in what
 //! `cargo rustc --release -p liveface-core --lib --config profile.release.lto=false -- --emit asm`
 //! leaves in `target/release/deps/liveface_core-*.s`: hundreds of `vpmulhuw` with `ymm` registers
 //! for AVX2 and of `pmulhuw` for the rest of x86-64; on aarch64, of `umull2`.
 //!
-//! This is the only place of the crate with unsafe code: a function that is compiled for an
-//! extension can only be called unsafely, and loads from places that lie anywhere take half as long
-//! when their bounds are not checked one by one.
+//! This and `avx2` are the only places of the crate with unsafe code: a function that is compiled
+//! for an extension can only be called unsafely, and loads from places that lie anywhere take half as
+//! long when their bounds are not checked one by one.
 #![allow(unsafe_code, reason = "see above")]
 
 use super::CHUNK;
@@ -35,7 +36,7 @@ pub(super) fn run(work: impl Work) {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
+pub(super) fn has_avx2() -> bool {
     #[cfg(test)]
     if tests::ONLY_PORTABLE.get() {
         return false;
