@@ -164,12 +164,14 @@ mod tests {
     /// 320 x 240 pixels of skin in a soft light.
     fn skin() -> Vec<u8> {
         let places = (0..240u32).flat_map(|y| (0..320u32).map(move |x| (x, y)));
-        places.flat_map(|(x, y)| [200 - x / 8, 150 - x / 8, 120 - y / 8].map(|v| v as u8)).collect()
+        let shade = |(x, y): (u32, u32)| (x.abs_diff(160) + y) / 8;
+        let colour = |shade: u32| [210, 160, 130].map(|level: u32| (level - shade) as u8);
+        places.map(shade).flat_map(colour).collect()
     }
 
     /// A face that looks ahead, relaxed.
     fn person() -> Face {
-        let mut face = face(canonical(72.0, Point2::new(160.0, 105.0)));
+        let mut face = face(canonical(57.0, Point2::new(160.0, 105.0)));
         let open = EyeOpenness { image_left: 0.95, image_right: 0.94 };
         let expression = Expression { eye_openness: open, smile: 0.1, ..Expression::default() };
         face.raw.expression = expression;

@@ -187,7 +187,7 @@ mod tests {
 
     fn measure(colour: impl Fn(u32, u32) -> [u8; 3], person: &PersonMask) -> Measure {
         // The measured picture lies within the frame.
-        let face = canonical(72.0, Point2::new(160.0, 170.0));
+        let face = canonical(60.0, Point2::new(160.0, 156.0));
         lit(&face, colour, |portrait| Background::default().measure(portrait, person, (320, 240)))
     }
 

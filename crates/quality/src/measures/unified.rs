@@ -2,7 +2,7 @@
 //!
 //! Raw: what a learned model says, 0 (useless) to 1; the model is run by the caller, and without it nothing
 //! is recorded. Failure to assess: the model's answer is no number from 0 to 1. Differs from OFIQ,
-//! `UnifiedQualityScore`, which is the length of the MagFace net's embedding (about 15 to 30), a net that is
+//! `UnifiedQualityScore`, which is the length of the `MagFace` net's embedding (about 15 to 30), a net that is
 //! not at hand: neither the raw value, nor the score that [`own`] gives it, is comparable with OFIQ's;
 //! [`standard`] maps OFIQ's.
 
