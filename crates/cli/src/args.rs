@@ -265,10 +265,10 @@ pub(crate) struct QualityOptions {
     /// is measured
     pub(crate) folder: Option<PathBuf>,
     /// Also write a page with everything, for a browser; it holds small pictures of the faces
-    #[arg(long, value_name = "FILE.html", requires = "folder")]
+    #[arg(long, value_name = "FILE.html", conflicts_with = "conformance")]
     pub(crate) out: Option<PathBuf>,
     /// Also write a table with a row for each image
-    #[arg(long, value_name = "FILE.csv", requires = "folder")]
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "conformance")]
     pub(crate) csv: Option<PathBuf>,
     /// Compute the score of each raw value in a file of OFIQ's results anew: columns component, raw
     /// and mapped, between tabs. Exit code 3 if one differs

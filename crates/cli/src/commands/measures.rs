@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(raw_text(HeadPoseYaw, -12.345), "-12.35°");
         assert_eq!(raw_text(InterEyeDistance, 1234.5), "1234 px");
         assert_eq!(raw_text(InterEyeDistance, 123.45), "123.4 px");
-        assert_eq!(raw_text(LuminanceMean, 0.123_45), "0.1234");
+        assert_eq!(raw_text(LuminanceMean, 0.123_41), "0.1234");
         assert_eq!(raw_text(Sharpness, f32::NAN), "NaN");
         let bars = [0, 1, 50, 99, 100].map(|score| bar(score).replace('░', ""));
         assert_eq!(bars, ["", "", "█████", "█████████", "██████████"]);

@@ -115,6 +115,11 @@ fn measure(common: &Common, options: &QualityOptions, folder: &Path) -> Result<E
     }
     if !common.json {
         table::print(&pictures)?;
+        let unreadable = pictures.iter().filter(|picture| picture.result.is_err()).count();
+        if unreadable > 0 {
+            let all = console::counted(pictures.len(), "picture");
+            console::note(format!("{unreadable} of {all} could not be read"));
+        }
     }
     Ok(exit)
 }

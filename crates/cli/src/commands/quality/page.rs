@@ -83,7 +83,7 @@ fn write_page(
         page.push_str("</figure>\n");
     }
     page.push_str("</div>\n</details>\n<div class=\"scroll\"><table id=\"pictures\">\n<thead><tr>");
-    page.push_str("<th scope=\"col\">Picture");
+    page.push_str("<th scope=\"col\">picture");
     for name in ["file".to_owned(), "faces".to_owned()]
         .into_iter()
         .chain(columns.iter().copied().map(words))
@@ -164,6 +164,7 @@ fn plot(scores: &[u8]) -> Result<String, Box<dyn std::error::Error>> {
         let root = SVGBackend::with_string(&mut svg, PLOT).into_drawing_area();
         let mut chart = ChartBuilder::on(&root)
             .margin(6)
+            .margin_right(14)
             .x_label_area_size(16)
             .y_label_area_size(28)
             .build_cartesian_2d(0_u32..100, 0..most)?;
