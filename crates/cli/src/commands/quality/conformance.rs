@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use liveface_core::Component;
-// SHIM
-fn standard_score(_: Component, _: f64) -> Option<u8> {
-    None
-}
+use liveface_quality::standard_score;
 use serde::Serialize;
 
 use crate::args::Common;
