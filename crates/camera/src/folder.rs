@@ -9,8 +9,12 @@ use crate::error::CameraError;
 use crate::mjpeg::{SplitError, Splitter};
 use crate::picture::{MAX_ENCODED_BYTES, PictureError};
 
-/// The images of `folder` in natural order: `frame9.jpg` before `frame10.jpg`.
-pub(crate) fn images(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
+/// The .jpg, .jpeg and .png files of `folder` in natural order: `frame9.jpg` before `frame10.jpg`.
+/// Hidden files are passed over; folders in it are not entered.
+///
+/// # Errors
+/// When the folder cannot be read or holds no image.
+pub fn images(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(CameraError::read(folder))? {
         let entry = entry.map_err(CameraError::read(folder))?;

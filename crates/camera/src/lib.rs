@@ -28,6 +28,7 @@ pub mod y4m;
 use liveface_core::{Frame, Guidance};
 
 pub use error::CameraError;
+pub use folder::images;
 pub use jpeg::JpegDecoder;
 pub use picture::{MAX_ENCODED_BYTES, MAX_PIXELS, PictureError};
 pub use recording::Recording;

@@ -16,7 +16,7 @@ use crate::commands::bench::Format;
 #[command(
     after_help = "Example:\n  liveface capture --subject fixtures/clips-f1 --tag my-capture\n\n\
     Exit codes:\n  0  done (capture: live; register, authenticate: accepted as asked)\n  \
-    2  wrong usage or bad input\n  3  capture not live, or job rejected\n  \
+    2  wrong usage or bad input\n  3  capture not live, job rejected, or faces or scores differ\n  \
     4  presentation attack found\n  5  camera or runtime trouble\n  \
     6  network or server trouble; the job is kept and can be sent again"
 )]
@@ -78,6 +78,12 @@ pub(crate) enum Command {
     /// Compare two faces
     #[command(after_help = "Example:\n  liveface match selfie.jpg card.jpg")]
     Match(MatchOptions),
+    /// Show the quality of many pictures, or check scores against the reference implementation's
+    #[command(
+        after_help = "Example:\n  liveface quality fixtures/stills --out report.html --csv report.csv\n  \
+        liveface quality --conformance fixtures/reference/ofiq-mapping-sample.tsv"
+    )]
+    Quality(QualityOptions),
     /// Measure how fast every stage is on this machine
     #[command(after_help = "Example:\n  liveface bench --frames 300 --out before.json\n  \
     liveface bench --frames 300 --compare before.json\n\nOn a phone, with only the program and the \
@@ -250,6 +256,24 @@ pub(crate) struct AnalyzeOptions {
     /// Print the embedding (JSON); it is biometric data
     #[arg(long)]
     pub(crate) embedding: bool,
+}
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["folder", "conformance"]))]
+pub(crate) struct QualityOptions {
+    /// Folder of JPEG or PNG images; folders in it are not entered. Of each image, the largest face
+    /// is measured
+    pub(crate) folder: Option<PathBuf>,
+    /// Also write a page with everything, for a browser; it holds small pictures of the faces
+    #[arg(long, value_name = "FILE.html", conflicts_with = "conformance")]
+    pub(crate) out: Option<PathBuf>,
+    /// Also write a table with a row for each image
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "conformance")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Compute the score of each raw value in a file of OFIQ's results anew: columns component, raw
+    /// and mapped, between tabs. Exit code 3 if one differs
+    #[arg(long, value_name = "PAIRS.tsv")]
+    pub(crate) conformance: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -33,6 +33,16 @@ pub(crate) fn styled(text: impl std::fmt::Display, style: Style) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
+/// "1 frame", "2 frames".
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A foreign text on one line, without what a terminal would obey.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// One line on stdout, at once.
 pub(crate) fn line(text: impl std::fmt::Display) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod console;
 mod failure;
+mod output;
 mod sheet;
 
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Bundle(options) => commands::bundle::run(common, &options),
         Command::Analyze(options) => commands::analyze::run(common, &options),
         Command::Match(options) => commands::compare::run(common, &options),
+        Command::Quality(options) => commands::quality::run(common, &options),
         Command::Bench(options) => commands::bench::run(common, &options),
         Command::Sandbox(options) => commands::sandbox::run(common, &options),
         Command::Doctor(options) => commands::doctor::run(common, &options),

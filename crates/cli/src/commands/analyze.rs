@@ -1,29 +1,27 @@
 //! `liveface analyze`: everything that the engine sees in still images.
 
-use std::path::Path;
-
-use liveface::camera::Still;
 use liveface::{AnalysisOptions, Engine, FaceReport, Policy};
-use liveface_core::{EyeOpenness, FacePart, Gaze, Measure, Point3, QualityRecord, Rect};
-use rayon::prelude::*;
+use liveface_core::{EyeOpenness, FacePart, Frame, Gaze, Measure, Point3, QualityRecord, Rect};
 use serde::Serialize;
 
 use crate::args::{AnalyzeOptions, Common};
-use crate::console::{self, Style, styled};
+use crate::commands::measures::{GROUPS, bar, raw_text, words};
+use crate::commands::stills::{self, ErrorLine};
+use crate::console::{self, Style, counted, styled};
 use crate::failure::{Exit, Failure};
 
 #[derive(Serialize)]
 struct ImageLine {
     file: String,
-    width: u32,
-    height: u32,
-    faces: Vec<FaceLine>,
+    #[serde(flatten)]
+    seen: Seen,
 }
 
 #[derive(Serialize)]
-struct ErrorLine {
-    file: String,
-    error: String,
+struct Seen {
+    width: u32,
+    height: u32,
+    faces: Vec<FaceLine>,
 }
 
 #[derive(Serialize)]
@@ -52,64 +50,24 @@ struct FaceLine {
     embedding: Option<Vec<f32>>,
 }
 
-/// Images for one engine between two rounds of output.
-const SHARE: usize = 8;
-
 pub(crate) fn run(common: &Common, options: &AnalyzeOptions) -> Result<Exit, Failure> {
-    // Engines take turns with their models, so each thread has one of its own.
-    let threads = rayon::current_num_threads().min(options.images.len().div_ceil(SHARE)).max(1);
-    let engines: Vec<Engine> =
-        (0..threads).map(|_| super::engine(common)).collect::<Result<_, _>>()?;
-    let bar = console::bar(options.images.len() as u64, "analyzing");
-    let mut exit = Exit::Done;
-    for round in options.images.chunks(threads * SHARE) {
-        let looked: Vec<_> = engines
-            .par_iter()
-            .zip(round.par_chunks(SHARE))
-            .flat_map_iter(|(engine, share)| share.iter().map(|path| look(engine, path, options)))
-            .collect();
-        for (path, result) in round.iter().zip(looked) {
-            let told = bar.suspend(|| tell(common, path, result))?;
-            exit = if told == Exit::Done { exit } else { told };
-            bar.inc(1);
+    let look = |engine: &Engine, frame: &Frame<'_>| look(engine, frame, options);
+    stills::each(common, &options.images, look, |file, seen| match seen {
+        Ok(seen) if common.json => console::json(&ImageLine { file, seen }),
+        Ok(seen) => print(&file, &seen),
+        Err(error) if common.json => console::json(&ErrorLine { file: &file, error: &error }),
+        Err(error) => {
+            console::note(format!("{file}: {error}"));
+            Ok(())
         }
-    }
-    bar.finish_and_clear();
-    Ok(exit)
+    })
 }
 
-/// Prints what was seen in one image, or why it could not be looked at.
-fn tell(common: &Common, path: &Path, result: Result<ImageLine, Failure>) -> Result<Exit, Failure> {
-    match result {
-        Ok(line) => {
-            if common.json {
-                console::json(&line)?;
-            } else {
-                print(&line)?;
-            }
-            Ok(Exit::Done)
-        }
-        Err(failure) if failure.exit != Exit::Input => Err(failure),
-        Err(failure) => {
-            let (file, error) = (path.display().to_string(), failure.to_string());
-            if common.json {
-                console::json(&ErrorLine { file, error })?;
-            } else {
-                console::note(format!("{file}: {error}"));
-            }
-            Ok(Exit::Input)
-        }
-    }
-}
-
-fn look(engine: &Engine, path: &Path, options: &AnalyzeOptions) -> Result<ImageLine, Failure> {
-    let still = Still::open(path).map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
-    let frame = still.frame().map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
+fn look(engine: &Engine, frame: &Frame<'_>, options: &AnalyzeOptions) -> Result<Seen, Failure> {
     let wanted =
         AnalysisOptions { presentation: true, embedding: options.embedding, quality_models: true };
-    let reports = engine.analyze(&frame, &Policy::default().tracking, wanted)?;
-    Ok(ImageLine {
-        file: path.display().to_string(),
+    let reports = engine.analyze(frame, &Policy::default().tracking, wanted)?;
+    Ok(Seen {
         width: frame.width(),
         height: frame.height(),
         faces: reports.into_iter().map(|report| face_line(report, options)).collect(),
@@ -144,15 +102,15 @@ fn face_line(report: FaceReport, options: &AnalyzeOptions) -> FaceLine {
     }
 }
 
-fn print(line: &ImageLine) -> Result<(), Failure> {
-    let name = styled(&line.file, Style::Strong);
-    let count = match line.faces.len() {
+fn print(file: &str, seen: &Seen) -> Result<(), Failure> {
+    let Seen { width, height, faces } = seen;
+    let name = styled(file, Style::Strong);
+    let count = match faces.len() {
         0 => "no face".to_owned(),
-        1 => "1 face".to_owned(),
-        more => format!("{more} faces"),
+        some => counted(some, "face"),
     };
-    console::line(format!("{name}  {}x{}  {count}", line.width, line.height))?;
-    for face in &line.faces {
+    console::line(format!("{name}  {width}x{height}  {count}"))?;
+    for face in faces {
         let [x, y, width, height] = face.bounds;
         console::line(format!(
             "  box {x:.0},{y:.0} {width:.0}x{height:.0} px   detected {:.2}   eyes {:.0} px apart",
@@ -175,10 +133,25 @@ fn print(line: &ImageLine) -> Result<(), Failure> {
             "  gaze yaw {:+.1}  pitch {:+.1} degrees from the head   covered {:.2}{part}",
             face.gaze.yaw_degrees, face.gaze.pitch_degrees, face.occlusion
         ))?;
-        for (component, Measure { raw, score }) in face.quality.iter() {
-            let score =
-                score.map_or_else(|| "not assessed".to_owned(), |score| format!("{score:3}"));
-            console::line(format!("  {:<26} {score}   (raw {raw:.4})", component.code()))?;
+        print_quality(&face.quality)?;
+    }
+    Ok(())
+}
+
+/// The components that were measured, by what they speak of.
+fn print_quality(quality: &QualityRecord) -> Result<(), Failure> {
+    for (group, components) in GROUPS {
+        let measured = components.iter().filter_map(|c| Some((*c, quality.get(*c)?)));
+        for (index, (component, Measure { raw, score })) in measured.enumerate() {
+            if index == 0 {
+                console::line(format!("  {}", styled(group, Style::Strong)))?;
+            }
+            let score = match score {
+                Some(score) => format!("{} {score:>3}", bar(score)),
+                None => format!("{:<14}", "not assessed"),
+            };
+            let (name, raw) = (words(component), raw_text(component, raw));
+            console::line(format!("    {name:<33}{score}   raw {raw}"))?;
         }
     }
     Ok(())

@@ -7,7 +7,10 @@ pub(crate) mod capture;
 pub(crate) mod compare;
 pub(crate) mod doctor;
 pub(crate) mod job;
+mod measures;
+pub(crate) mod quality;
 pub(crate) mod sandbox;
+mod stills;
 pub(crate) mod tags;
 
 use std::path::{Path, PathBuf};

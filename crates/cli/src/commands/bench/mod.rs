@@ -15,7 +15,7 @@ use liveface::{Engine, Event, Policy, Runtime, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{BenchOptions, Common};
-use crate::console::{self, Style, styled};
+use crate::console::{self, Style, counted, styled};
 use crate::failure::{Exit, Failure};
 use device::{Device, memory_mib, peak_memory_mib};
 pub(crate) use frames::Format;
@@ -299,11 +299,6 @@ fn print_changes(earlier: &Figures, now: &Figures, lines: &[ChangeLine]) -> Resu
         ))?;
     }
     Ok(())
-}
-
-/// "1 frame", "2 frames".
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -1,0 +1,35 @@
+//! Files that the user named for output: looked at before the work, written whole or not at all.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use crate::failure::Failure;
+
+/// Fails when the file `path` could not be written later.
+pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+    beside(path).map(drop)
+}
+
+/// Puts `bytes` in the place of the file `path` at once; only the user may read it.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut file = beside(path)?;
+    file.write_all(bytes).map_err(|error| refused(path, error))?;
+    file.persist(path).map(drop).map_err(|error| refused(path, error.error))
+}
+
+/// A temporary file in the folder of `path`.
+fn beside(path: &Path) -> Result<NamedTempFile, Failure> {
+    // Renaming over a device would replace it.
+    let is_folder = path.to_string_lossy().ends_with(std::path::is_separator);
+    if is_folder || (path.exists() && !path.is_file()) {
+        return Err(refused(path, "it is not the name of a file"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(|error| refused(path, error))
+}
+
+fn refused(path: &Path, error: impl std::fmt::Display) -> Failure {
+    Failure::input(format!("{} cannot be written", path.display()), error)
+}
