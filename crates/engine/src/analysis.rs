@@ -58,7 +58,9 @@ impl Engine {
                 options.quality_models.then(|| vision.learned_quality(frame, &face)).transpose()?;
             let subject = Subject {
                 face: &face,
-                aligned: vision.aligned(&face),
+                // The mesh was looked for where the detector saw the face; while it is tracked it is where its
+                // own points are, and so it is read here.
+                aligned: None,
                 second_face: second_face(&areas, index),
                 learned,
                 person: person.as_ref(),
