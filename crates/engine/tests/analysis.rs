@@ -16,7 +16,7 @@ fn models_for_quality_alone_are_loaded_when_they_are_asked_for() {
     let models = ModelSource::Folder(folder("models"));
     let engine = Engine::load(&EngineConfig { models, ..EngineConfig::default() }).unwrap();
     let analyze = |still: &str, quality_models| {
-        let still = Still::open(&folder("fixtures/stills").join(still)).unwrap();
+        let still = Still::open(folder("fixtures/stills").join(still)).unwrap();
         let options = AnalysisOptions { presentation: true, embedding: true, quality_models };
         engine.analyze(&still.frame().unwrap(), &Policy::default().tracking, options).unwrap()
     };

@@ -61,7 +61,8 @@ impl ModelSource {
     }
 }
 
-/// The model files, read and checked by sha256.
+/// The model files, read and checked by sha256; those built in that a capture can do without, when they
+/// are first asked for.
 pub struct ModelFiles {
     source: ModelSource,
     entries: Vec<(Entry, Cow<'static, [u8]>)>,
@@ -80,24 +81,32 @@ impl ModelFiles {
         let place = source.place();
         let manifest: Manifest = parse(&place.join(MANIFEST), &source.fetch(MANIFEST)?)?;
         let mut hashes = BTreeMap::new();
-        let mut check = |name: &str, file: &str, expected: &str| {
+        let mut list = |name: &str, file: &str, sha256: &str| {
             if Path::new(file).components().count() != 1 {
                 return Err(VisionError::Manifest {
                     path: place.join(MANIFEST),
                     why: format!("`{file}` is not the name of a file in the models folder"),
                 });
             }
-            let bytes = source.checked(file, expected)?;
-            hashes.insert(name.to_owned(), expected.to_owned());
-            Ok(bytes)
+            hashes.insert(name.to_owned(), sha256.to_owned());
+            Ok(())
         };
         let face = &manifest.canonical_face;
-        let bytes = check("canonical_face", &face.file, &face.sha256)?;
+        list("canonical_face", &face.file, &face.sha256)?;
+        let bytes = source.checked(&face.file, &face.sha256)?;
         let canonical_face: CanonicalFace = parse(&place.join(&face.file), &bytes)?;
         let (mut entries, mut optional) = (Vec::new(), Vec::new());
         for entry in manifest.model {
-            let bytes = check(&entry.name, &entry.file, &entry.sha256)?;
-            if entry.decode.is_optional() {
+            list(&entry.name, &entry.file, &entry.sha256)?;
+            let is_optional = entry.decode.is_optional();
+            // What is built in does not change apart from the program, and is checked before it is run:
+            // looking at it now would only bring it into memory.
+            if is_optional && *source == ModelSource::Embedded {
+                optional.push(entry);
+                continue;
+            }
+            let bytes = source.checked(&entry.file, &entry.sha256)?;
+            if is_optional {
                 optional.push(entry);
             } else {
                 entries.push((entry, bytes));
@@ -106,7 +115,7 @@ impl ModelFiles {
         Ok(Self { source: source.clone(), entries, optional, canonical_face, hashes })
     }
 
-    /// sha256 of every model, and of the canonical face, by its name; lower-case hex.
+    /// sha256 that every model, and the canonical face, has or is not run, by its name; lower-case hex.
     #[must_use]
     pub const fn hashes(&self) -> &BTreeMap<String, String> {
         &self.hashes
