@@ -24,6 +24,8 @@ const STEP: [f32; 2] = [
     (portrait::SIDE - 2 * CROP_SIDES) as f32 / WIDTH as f32,
     (portrait::SIDE - CROP_BOTTOM) as f32 / HEIGHT as f32,
 ];
+/// Weights of the Scharr gradient beside its direction.
+const SCHARR: [i32; 3] = [3, 10, 3];
 /// How many neighbours before and behind a pixel must be background, along rows and columns. Source: OFIQ, an
 /// erosion by 4 x 4.
 const RIM: [usize; 2] = [2, 1];
@@ -103,7 +105,8 @@ fn background(
     out: &mut Vec<bool>,
 ) {
     let nearest = |at: Point2, (width, height): (u32, u32)| {
-        let (x, y) = (at.x.round(), at.y.round());
+        // Pixel 0 reaches from -0.5 to 0.5.
+        let (x, y) = (at.x + 0.5, at.y + 0.5);
         let inside = x >= 0.0 && y >= 0.0 && x < width as f32 && y < height as f32;
         inside.then(|| y as usize * width as usize + x as usize)
     };
@@ -139,26 +142,30 @@ fn erode(seen: &mut [bool], rows: &mut Vec<bool>) {
 /// Mean length of the Scharr gradient where `seen`; beyond the edges the picture is mirrored about its outer
 /// pixels. Not a number where nothing is seen.
 fn mean_gradient(luminance: &[u8], seen: &[bool]) -> f64 {
-    let mirrored = |index: usize, length: usize| {
-        [
-            index.checked_sub(1).unwrap_or(1),
-            index,
-            if index + 1 < length { index + 1 } else { length - 2 },
-        ]
-    };
     let (mut sum, mut count) = (0.0, 0u32);
+    // Of each column, with one more before the first and behind the last: the three rows weighed, and the
+    // difference of the outer ones.
+    let (mut weighed, mut rise) = ([0i32; WIDTH + 2], [0i32; WIDTH + 2]);
     for (y, seen) in seen.chunks_exact(WIDTH).enumerate() {
-        let rows = mirrored(y, HEIGHT).map(|row| &luminance[row * WIDTH..(row + 1) * WIDTH]);
-        for x in (0..WIDTH).filter(|x| seen[*x]) {
-            let near = mirrored(x, WIDTH);
-            let at = |row: usize, column: usize| i32::from(rows[row][near[column]]);
-            let slope = |ends: [[i32; 2]; 3]| {
-                let [a, b, c] = ends.map(|[from, to]| to - from);
-                f64::from(3 * a + 10 * b + 3 * c)
-            };
-            let across = slope([0, 1, 2].map(|row| [at(row, 0), at(row, 2)]));
-            let down = slope([0, 1, 2].map(|column| [at(0, column), at(2, column)]));
-            sum += (across * across + down * down).sqrt();
+        let row = |y: usize| &luminance[y * WIDTH..(y + 1) * WIDTH];
+        let above = row(if y == 0 { 1 } else { y - 1 });
+        let below = row(if y + 1 == HEIGHT { HEIGHT - 2 } else { y + 1 });
+        let columns = weighed[1..].iter_mut().zip(&mut rise[1..]);
+        let levels = above.iter().zip(row(y)).zip(below);
+        for ((weighed, rise), ((above, here), below)) in columns.zip(levels) {
+            let [above, here, below] = [above, here, below].map(|level| i32::from(*level));
+            *weighed = SCHARR[0] * above + SCHARR[1] * here + SCHARR[2] * below;
+            *rise = below - above;
+        }
+        for columns in [&mut weighed, &mut rise] {
+            (columns[0], columns[WIDTH + 1]) = (columns[2], columns[WIDTH - 1]);
+        }
+        for ((weighed, rise), _) in
+            weighed.windows(3).zip(rise.windows(3)).zip(seen).filter(|(_, seen)| **seen)
+        {
+            let across = weighed[2] - weighed[0];
+            let down: i32 = rise.iter().zip(SCHARR).map(|(rise, weight)| rise * weight).sum();
+            sum += f64::from(across * across + down * down).sqrt();
             count += 1;
         }
     }
