@@ -82,14 +82,14 @@ fn shrink(pixels: &[[u8; 3]], out: &mut Vec<u8>) {
         let (row, down) = taps(place(0, y).y);
         let rows =
             pixels[row * portrait::SIDE..(row + 2) * portrait::SIDE].split_at(portrait::SIDE);
-        out.extend(columns.iter().map(|(column, across)| {
-            let mix = |row: &[[u8; 3]], channel: usize| {
-                let [a, b] = [row[*column][channel], row[column + 1][channel]].map(u32::from);
-                a * (256 - across) + b * across
-            };
-            let rgb: [u8; 3] = std::array::from_fn(|channel| {
-                let mixed = mix(rows.0, channel) * (256 - down) + mix(rows.1, channel) * down;
-                ((mixed + (1 << 15)) >> 16) as u8
+        out.extend(columns.iter().map(|&(column, across)| {
+            let near = [rows.0, rows.1].map(|row| &row[column..column + 2]);
+            let rgb = std::array::from_fn(|channel| {
+                let [above, below] = near.map(|pair| {
+                    let [a, b] = [pair[0][channel], pair[1][channel]].map(u32::from);
+                    a * (256 - across) + b * across
+                });
+                ((above * (256 - down) + below * down + (1 << 15)) >> 16) as u8
             });
             luminance.of(rgb)
         }));
@@ -202,7 +202,8 @@ mod tests {
     fn a_plain_wall_is_uniform_and_a_busy_one_is_not() {
         let head = mask(|x, y| x.abs_diff(160) < 50 && y > 80);
         assert_eq!(measure(|_, _| [180; 3], &head), Measure { raw: 0.0, score: Some(100) });
-        let busy = |x: u32, y: u32| if (x / 6 + y / 6) % 2 == 0 { [250; 3] } else { [20; 3] };
+        let busy =
+            |x: u32, y: u32| if (x / 6 + y / 6).is_multiple_of(2) { [250; 3] } else { [20; 3] };
         let found = measure(busy, &head);
         assert!(found.raw > 300.0 && found.score < Some(11), "{found:?}");
         // The person does not count, nor does the outline of the head.
