@@ -83,14 +83,16 @@ fn shrink(pixels: &[[u8; 3]], out: &mut Vec<u8>) {
         let rows =
             pixels[row * portrait::SIDE..(row + 2) * portrait::SIDE].split_at(portrait::SIDE);
         out.extend(columns.iter().map(|&(column, across)| {
-            let near = [rows.0, rows.1].map(|row| &row[column..column + 2]);
-            let rgb = std::array::from_fn(|channel| {
-                let [above, below] = near.map(|pair| {
-                    let [a, b] = [pair[0][channel], pair[1][channel]].map(u32::from);
-                    a * (256 - across) + b * across
-                });
-                ((above * (256 - down) + below * down + (1 << 15)) >> 16) as u8
-            });
+            let [above, below] = [&rows.0[column..column + 2], &rows.1[column..column + 2]];
+            let mut rgb = [0; 3];
+            for (channel, level) in rgb.iter_mut().enumerate() {
+                let mix = |pair: &[[u8; 3]]| {
+                    u32::from(pair[0][channel]) * (256 - across)
+                        + u32::from(pair[1][channel]) * across
+                };
+                let mixed = mix(above) * (256 - down) + mix(below) * down;
+                *level = ((mixed + (1 << 15)) >> 16) as u8;
+            }
             luminance.of(rgb)
         }));
     }
@@ -111,13 +113,15 @@ fn background(
         inside.then(|| y as usize * width as usize + x as usize)
     };
     out.clear();
-    out.extend((0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y))).map(|(x, y)| {
-        let at = to_frame.apply(place(x, y));
-        let value = nearest(at, (width, height))
-            .and_then(|_| nearest(to_mask.apply(at), person.size))
-            .and_then(|index| person.values.get(index));
-        value.is_some_and(|person| *person < PERSON)
-    }));
+    for y in 0..HEIGHT {
+        out.extend((0..WIDTH).map(|x| {
+            let at = to_frame.apply(place(x, y));
+            let value = nearest(at, (width, height))
+                .and_then(|_| nearest(to_mask.apply(at), person.size))
+                .and_then(|index| person.values.get(index));
+            value.is_some_and(|person| *person < PERSON)
+        }));
+    }
 }
 
 /// Leaves of `seen` what has all its neighbours in it, as far as they lie in the picture.
