@@ -273,6 +273,9 @@ fn what_cannot_be_done_is_said_before_the_work() {
         command.env("ORT_DYLIB_PATH", place.path("nothing.so"));
         support::run(&mut command).refused(2, &[words]);
     }
+    let mut command = place.command(["quality", stills, "--out", &file]);
+    command.env("ORT_DYLIB_PATH", place.path("nothing.so"));
+    support::run(&mut command).refused(5, &["ONNX Runtime"]);
     let left: Vec<_> = fs::read_dir(place.path(".")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::args::{AnalyzeOptions, Common};
 use crate::commands::measures::{GROUPS, bar, raw_text, words};
 use crate::commands::stills::{self, ErrorLine};
-use crate::console::{self, Style, counted, styled};
+use crate::console::{self, Style, counted, plain, styled};
 use crate::failure::{Exit, Failure};
 
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ pub(crate) fn run(common: &Common, options: &AnalyzeOptions) -> Result<Exit, Fai
         Ok(seen) => print(&file, &seen),
         Err(error) if common.json => console::json(&ErrorLine { file: &file, error: &error }),
         Err(error) => {
-            console::note(format!("{file}: {error}"));
+            console::note(plain(&format!("{file}: {error}")));
             Ok(())
         }
     })
@@ -104,7 +104,7 @@ fn face_line(report: FaceReport, options: &AnalyzeOptions) -> FaceLine {
 
 fn print(file: &str, seen: &Seen) -> Result<(), Failure> {
     let Seen { width, height, faces } = seen;
-    let name = styled(file, Style::Strong);
+    let name = styled(plain(file), Style::Strong);
     let count = match faces.len() {
         0 => "no face".to_owned(),
         some => counted(some, "face"),
