@@ -117,7 +117,7 @@ struct Previous {
 
 /// What the last step asked for.
 enum Pending {
-    Shot(ShotRecord),
+    Shot(Box<ShotRecord>),
     Link { t_ms: u64 },
 }
 
@@ -234,7 +234,7 @@ impl Sequence {
         shot.pad_live = Some(assessment.pad_live).filter(|live| (0.0..=1.0).contains(live));
         self.known.push(embedding);
         let complete = shot.kind == ShotKind::Selfie;
-        self.shots.push(shot);
+        self.shots.push(*shot);
         self.dropped = None;
         step.kept = true;
         if complete {
@@ -458,7 +458,8 @@ impl Sequence {
         let challenge = asks_smile.then_some(Challenge::Smile);
         step.shot = Some(Shot { kind, index, challenge });
         step.identify = false;
-        self.pending = Some(Pending::Shot(record(face, quality, kind, index, challenge, now)));
+        let record = record(face, quality, kind, index, challenge, now);
+        self.pending = Some(Pending::Shot(Box::new(record)));
         ready
     }
 
