@@ -7,6 +7,7 @@
 //! falls due.
 
 use std::error::Error;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use liveface::camera::{FrameSource, Subject};
@@ -50,10 +51,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let elapsed = started.elapsed();
     let record = session.finish().record;
-    println!("{:?} after {:.1} s of real time", record.verdict, elapsed.as_secs_f64());
-    println!("{} frames seen, {dropped} dropped, {} pictures", busy.len(), pictures.len());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{:?} after {:.1} s of real time", record.verdict, elapsed.as_secs_f64())?;
+    writeln!(out, "{} frames seen, {dropped} dropped, {} pictures", busy.len(), pictures.len())?;
     let share = busy.iter().sum::<Duration>().as_secs_f64() / elapsed.as_secs_f64();
-    println!("busy for {:.0} % of the time", 100.0 * share);
+    writeln!(out, "busy for {:.0} % of the time", 100.0 * share)?;
     for (what, mut times) in [
         ("looking at a frame", busy),
         ("of them pictures", pictures),
@@ -64,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let index = (times.len() * part / 100).min(times.len().saturating_sub(1));
             times.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
         };
-        println!("{what:<24} p50 {:5.1}  p95 {:5.1}  max {:5.1} ms", at(50), at(95), at(100));
+        writeln!(out, "{what:<24} p50 {:5.1}  p95 {:5.1}  max {:5.1} ms", at(50), at(95), at(100))?;
     }
     Ok(())
 }
