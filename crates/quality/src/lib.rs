@@ -11,6 +11,7 @@
 //! }
 //! ```
 
+mod detail;
 mod hull;
 mod light;
 mod mapping;
@@ -19,7 +20,9 @@ mod view;
 
 use liveface_core::{AlignedFace, Component, Face, Frame, PersonMask, QualityRecord};
 
-use measures::{exposure, luminance_mean, scene_brightness, sharpness};
+use detail::Detail;
+use measures::{backlight, compression_artifacts, exposure, glare, luminance_mean};
+use measures::{motion_blur, scene_brightness, sharpness};
 use view::View;
 
 /// A face to be measured, and what models that this crate does not know say of it.
@@ -41,6 +44,8 @@ pub struct Subject<'s> {
 #[derive(Default)]
 pub struct Gauge {
     view: View,
+    detail: Detail,
+    blocks: Vec<f32>,
 }
 
 impl Gauge {
@@ -58,17 +63,30 @@ impl Gauge {
             return record;
         }
         let histogram = self.view.histogram();
-        record.set(Component::LuminanceMean, luminance_mean::mean(histogram));
+        let luminance = luminance_mean::mean(histogram);
+        record.set(Component::LuminanceMean, luminance);
         record.set(Component::UnderExposurePrevention, exposure::under(histogram));
         record.set(Component::OverExposurePrevention, exposure::over(histogram));
-        record.set(Component::Sharpness, sharpness::sharpness(&self.view));
-        record.set(Component::SceneBrightness, scene_brightness::brightness(frame));
+        self.detail.take(&self.view);
+        let Self { detail, blocks, .. } = self;
+        record.set(Component::Sharpness, sharpness::sharpness(&detail.fine, blocks));
+        record.set(Component::MotionBlur, motion_blur::motion_blur(detail));
+        let scene = scene_brightness::Scene::new(frame);
+        record.set(Component::SceneBrightness, scene_brightness::brightness(&scene));
+        record.set(Component::Backlight, backlight::backlight(&scene, face, luminance.raw));
         record
     }
 
     /// Measures everything that can be known of `subject`, for a picture that is kept or a still. A face
     /// without area gives an empty record.
     pub fn assess(&mut self, frame: &Frame<'_>, subject: &Subject<'_>) -> QualityRecord {
-        self.guide(frame, subject.face, subject.aligned)
+        let mut record = self.guide(frame, subject.face, subject.aligned);
+        if record.iter().next().is_some() {
+            let (face, glare) = (subject.face, glare::glare(frame, subject.face));
+            record.set(Component::Glare, glare);
+            let compression = compression_artifacts::compression_artifacts(frame, face);
+            record.set(Component::CompressionArtifacts, compression);
+        }
+        record
     }
 }
