@@ -1,5 +1,6 @@
 //! Luminance in linear light, as OFIQ has it.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// What each gamma-coded byte of red, green and blue adds to the luminance in linear light, 0..=255,
@@ -7,15 +8,14 @@ use std::sync::LazyLock;
 static PARTS: LazyLock<[[u64; 256]; 3]> = LazyLock::new(|| {
     [0.2126, 0.7152, 0.0722].map(|weight| {
         std::array::from_fn(|byte| {
-            let part = 255.0 * weight * linear(byte as u8);
+            let part = 255.0 * weight * linear(byte as f64 / 255.0);
             (part * (1u64 << 48) as f64).round() as u64
         })
     })
 });
 
-/// Linear light, 0..=1, of a gamma-coded byte.
-pub(crate) fn linear(byte: u8) -> f64 {
-    let x = f64::from(byte) / 255.0;
+/// Linear light, 0..=1, of a gamma-coded level, 0..=1. Source: sRGB.
+pub(crate) fn linear(x: f64) -> f64 {
     if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) }
 }
 
@@ -47,13 +47,19 @@ impl Default for Histogram {
     }
 }
 
+/// The share of all pixels that have one of `levels`, 0 to 1; not a number when there are none.
+pub(crate) fn share(histogram: &[u32; 256], levels: Range<usize>) -> f64 {
+    let count = |histogram: &[u32]| f64::from(histogram.iter().sum::<u32>());
+    count(&histogram[levels]) / count(histogram)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_tables_round_every_colour_as_the_formula_does() {
-        let light: [f64; 256] = std::array::from_fn(|byte| linear(byte as u8));
+        let light: [f64; 256] = std::array::from_fn(|byte| linear(byte as f64 / 255.0));
         let luminance = Luminance::new();
         for colour in 0..1u32 << 24 {
             let [r, g, b, _] = colour.to_le_bytes();
