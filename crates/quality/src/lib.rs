@@ -88,11 +88,11 @@ impl Gauge {
         record.set(Component::OverExposurePrevention, over_exposure::measure(histogram));
         self.detail.take(&self.view);
         let Self { detail, blocks, .. } = self;
-        record.set(Component::Sharpness, sharpness::sharpness(&detail.fine, blocks));
-        record.set(Component::MotionBlur, motion_blur::motion_blur(detail));
+        record.set(Component::Sharpness, sharpness::measure(&detail.fine, blocks));
+        record.set(Component::MotionBlur, motion_blur::measure(detail));
         let scene = scene_brightness::Scene::new(frame);
-        record.set(Component::SceneBrightness, scene_brightness::brightness(&scene));
-        record.set(Component::Backlight, backlight::backlight(&scene, face, luminance.raw));
+        record.set(Component::SceneBrightness, scene_brightness::measure(&scene));
+        record.set(Component::Backlight, backlight::measure(&scene, face, luminance.raw));
         record
     }
 
@@ -107,8 +107,8 @@ impl Gauge {
             return record;
         }
         self.portrait.take(frame, &face.landmarks);
-        record.set(Component::Glare, glare::glare(frame, face));
-        let compression = compression_artifacts::compression_artifacts(frame, face);
+        record.set(Component::Glare, glare::measure(frame, face));
+        let compression = compression_artifacts::measure(frame, face);
         record.set(Component::CompressionArtifacts, compression);
         for (component, measure) in in_portrait(&self.portrait) {
             record.set(component, measure);

@@ -23,7 +23,7 @@ const WIDTH: f64 = 0.04;
 
 /// Raw: mean luminance beside and above the head, less that of the face, in linear light; -1 to 1. What is
 /// below the face is the body. "Failure to assess" where the head fills the picture.
-pub(crate) fn backlight(scene: &Scene, face: &Face, face_luminance: f32) -> Measure {
+pub(crate) fn measure(scene: &Scene, face: &Face, face_luminance: f32) -> Measure {
     let luminance = Luminance::new();
     let Rect { x, y, width, height } = face.bounds;
     let sides = x - HAIR_BESIDE * width..=x + (1.0 + HAIR_BESIDE) * width;

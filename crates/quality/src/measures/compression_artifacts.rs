@@ -27,7 +27,7 @@ const WIDTH: f64 = 0.03;
 /// of two neighbours and a the mean of the differences before and after it; mean of rows and columns. 0
 /// (no blocks) to 1. "Failure to assess" where the face is less than 64 pixels large or the frame was reduced
 /// when it was decoded.
-pub(crate) fn compression_artifacts(frame: &Frame<'_>, face: &Face) -> Measure {
+pub(crate) fn measure(frame: &Frame<'_>, face: &Face) -> Measure {
     let bounds = face.bounds;
     let span = |start: f32, length: f32, side: u32| {
         let first = start.max(0.0) as u32;

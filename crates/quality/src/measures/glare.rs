@@ -19,11 +19,12 @@ const REGION: f32 = 1.5;
 /// A highlight has no channel below this, 0..=255. Own choice: all are saturated, but for noise and
 /// compression.
 const WHITE: f32 = 235.0;
-/// Luma of a highlight over the mean luma of the pixels around it, at least. Own choice.
-const STEP: f32 = 35.0;
+/// Luma of a highlight over the mean luma of the pixels around it, at least. Own choice: skin that four times
+/// the light drives white has shallower edges.
+const STEP: f32 = 60.0;
 /// How far around a highlight lies what it is compared with, in pixels. Own choice: the edge itself takes
 /// two.
-const AROUND: usize = 4;
+const AROUND: usize = 3;
 /// Fewest pixels of a highlight. Own choice: the lights in an eye are 2 to 4 pixels across.
 const LEAST: usize = 16;
 /// Largest share of the face of one highlight. Own choice: more is over-exposure.
@@ -34,9 +35,9 @@ const MOST: f64 = 0.1;
 const STRONG: f64 = 0.015;
 
 /// Raw: share of the face (brows to chin) that lies in highlights: connected pixels, all of whose channels
-/// are 235 or more, 16 pixels to a tenth of the face in all, that are 35 levels brighter than what
+/// are 235 or more, 16 pixels to a tenth of the face in all, that are 60 levels brighter than what
 /// surrounds them. 0 to 1. Score: 100 exp(-raw / 0.015).
-pub(crate) fn glare(frame: &Frame<'_>, face: &Face) -> Measure {
+pub(crate) fn measure(frame: &Frame<'_>, face: &Face) -> Measure {
     let [start, end] = face.landmarks.eye_centres();
     let square = RotatedSquare {
         centre: face.bounds.centre(),

@@ -40,7 +40,7 @@ impl Scene {
 }
 
 /// Raw: share of the picture that is bright, 0 to 1. Score: 100 for none of it, falling straight.
-pub(crate) fn brightness(scene: &Scene) -> Measure {
+pub(crate) fn measure(scene: &Scene) -> Measure {
     let bright = scene.points().filter(|(_, rgb)| sample::luma(*rgb) >= BRIGHT).count();
     let raw = bright as f64 / POINTS as f64;
     Measure { raw: raw as f32, score: score(100.0 * (1.0 - raw)) }
