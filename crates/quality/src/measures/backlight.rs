@@ -42,3 +42,34 @@ pub(crate) fn measure(scene: &Scene, face: &Face, face_luminance: f32) -> Measur
     let raw = f64::from(sum) / f64::from(count) / 255.0 - f64::from(face_luminance);
     Measure { raw: raw as f32, score: score(100.0 * (1.0 - sigmoid(raw, MIDDLE, WIDTH))) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{canonical, face};
+    use liveface_core::{Frame, Point2, Timestamp};
+
+    /// A wall of one level behind a face of some luminance in linear light.
+    fn before(wall: u8, face_luminance: f32, eye_distance: f32) -> Measure {
+        let data = vec![wall; 320 * 240 * 3];
+        let frame = Frame::rgb(320, 240, &data, Timestamp::ZERO).unwrap();
+        let face = face(canonical(eye_distance, Point2::new(160.0, 100.0)));
+        measure(&Scene::new(&frame), &face, face_luminance)
+    }
+
+    #[test]
+    fn a_window_counts_and_a_room_does_not_whatever_the_skin() {
+        // 150 is 0.3 in linear light.
+        for skin in [0.04, 0.12, 0.4] {
+            assert!(before(150, skin, 40.0).score > Some(95), "{skin}");
+            assert!(before(255, skin, 40.0).score < Some(5), "{skin}");
+        }
+        let raw = before(150, 0.04, 40.0).raw;
+        assert!((raw - 0.265).abs() < 0.005, "{raw}");
+    }
+
+    #[test]
+    fn where_the_head_fills_the_picture_nothing_can_be_said() {
+        assert_eq!(before(150, 0.1, 250.0).score, None);
+    }
+}

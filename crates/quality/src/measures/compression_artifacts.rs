@@ -72,3 +72,46 @@ fn blockiness(lines: usize, length: usize, luma: impl Fn(usize, usize) -> f32) -
     let others = (places.iter().sum::<f64>() - largest) / (BLOCK - 1) as f64;
     (largest - others) * BLOCK as f64 / (lines * end) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{canonical, face};
+    use liveface_core::{Point2, Timestamp};
+
+    /// Smooth light in steps of 8 pixels, which begin at `phase`.
+    fn blocks(phase: u32) -> Vec<u8> {
+        let level =
+            |x: u32, y: u32| 100 + 4 * (((x + phase) / 8) % 3 + ((y + phase) / 8) % 3) as u8;
+        (0..200).flat_map(|y| (0..200).flat_map(move |x| [level(x, y); 3])).collect()
+    }
+
+    fn look(data: &[u8], side: f32) -> Measure {
+        let frame = Frame::rgb(200, 200, data, Timestamp::ZERO).unwrap();
+        let mut face = face(canonical(30.0, Point2::new(100.0, 80.0)));
+        face.bounds = liveface_core::Rect::new(40.0, 40.0, side, side);
+        measure(&frame, &face)
+    }
+
+    #[test]
+    fn blocks_are_seen_wherever_the_grid_begins() {
+        for phase in 0..8 {
+            assert!(look(&blocks(phase), 120.0).score < Some(10), "{phase}");
+        }
+        let level = |x: u32, y: u32| (60 + x * x / 400 + y * y / 500) as u8;
+        let smooth = (0..200).flat_map(|y| (0..200).flat_map(move |x| [level(x, y); 3]));
+        let smooth: Vec<u8> = smooth.collect();
+        assert!(look(&smooth, 120.0).score > Some(95));
+    }
+
+    #[test]
+    fn a_small_or_reduced_face_cannot_be_assessed() {
+        let data = blocks(0);
+        assert_eq!(look(&data, 60.0).score, None);
+        let frame = Frame::rgb(200, 200, &data, Timestamp::ZERO).unwrap();
+        let reduced = frame.reduced(Reduction::Half, 400, 400).unwrap();
+        let mut face = face(canonical(30.0, Point2::new(100.0, 80.0)));
+        face.bounds = liveface_core::Rect::new(40.0, 40.0, 120.0, 120.0);
+        assert_eq!(measure(&reduced, &face).score, None);
+    }
+}

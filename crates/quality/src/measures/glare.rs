@@ -120,3 +120,49 @@ fn around(place: usize, distance: usize) -> impl Iterator<Item = usize> {
     .filter(|(x, y)| *x < SIDE && *y < SIDE)
     .map(|(x, y)| y * SIDE + x)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{canonical, face};
+    use liveface_core::{Point2, Timestamp};
+
+    /// A face of 200 x 200 pixels in which `light` says how bright (x, y) is.
+    fn look(light: impl Fn(f32, f32) -> [u8; 3]) -> Measure {
+        let pixels = (0..200u16).flat_map(|y| (0..200u16).map(move |x| (x, y)));
+        let data: Vec<u8> = pixels.flat_map(|(x, y)| light(x.into(), y.into())).collect();
+        let frame = Frame::rgb(200, 200, &data, Timestamp::ZERO).unwrap();
+        measure(&frame, &face(canonical(57.0, Point2::new(100.0, 80.0))))
+    }
+
+    const SKIN: [u8; 3] = [180, 140, 120];
+
+    #[test]
+    fn a_window_in_a_glass_is_glare_and_the_light_in_an_eye_is_not() {
+        let spot = |width: f32| {
+            look(move |x, y| {
+                let hit = (x - 72.0).abs() < width && (y - 80.0).abs() < 0.6 * width;
+                if hit { [250; 3] } else { SKIN }
+            })
+        };
+        assert_eq!(spot(0.0).score, Some(100));
+        assert_eq!(spot(2.0).score, Some(100));
+        let [small, large] = [6.0, 9.0].map(|width| spot(width).score.unwrap());
+        assert!(large < small && small < 80, "{small} {large}");
+    }
+
+    #[test]
+    fn bright_skin_is_no_glare() {
+        // A cheek that shines softly, skin that is bright but has its colour, and a face without shadow.
+        let soft = look(|x, y| {
+            let far = (x - 90.0).hypot(y - 100.0);
+            [(255.0 - 1.5 * (far - 6.0).max(0.0)) as u8; 3]
+        });
+        let coloured = look(|x, y| {
+            if (x - 90.0).abs() < 8.0 && (y - 100.0).abs() < 8.0 { [255, 225, 205] } else { SKIN }
+        });
+        for measure in [soft, coloured, look(|_, _| [255; 3])] {
+            assert_eq!(measure.score, Some(100));
+        }
+    }
+}

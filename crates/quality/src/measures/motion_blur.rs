@@ -37,3 +37,27 @@ fn least_over_largest((fine, coarse): ([f64; 3], [f64; 3])) -> Option<f64> {
     let ratio = (half - root) / (half + root);
     (a > 0.0 && ratio.is_finite()).then_some(ratio.clamp(0.0, 1.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_alike_at_both_scales_is_no_movement() {
+        // Four times as much detail along y as along x, turned by any angle, at both scales.
+        let tensor = |along: f64, across: f64, angle: f64| {
+            let (sin, cos) = angle.sin_cos();
+            let xx = along * cos * cos + across * sin * sin;
+            [xx, (along - across) * sin * cos, along + across - xx]
+        };
+        for angle in [0.0, 0.5, 1.1, 2.0] {
+            let coarse = tensor(1.0, 4.0, angle);
+            let ratio = |fine| least_over_largest((fine, coarse)).unwrap();
+            assert!((ratio(tensor(0.1, 0.4, angle)) - 1.0).abs() < 1e-6);
+            // A tenth of the detail is left along the way.
+            assert!((ratio(tensor(0.01, 0.4, angle)) - 0.1).abs() < 1e-6);
+        }
+        assert_eq!(least_over_largest(([1.0, 0.0, 1.0], [0.0; 3])), None);
+        assert_eq!(least_over_largest(([0.0; 3], [1.0, 0.0, 1.0])), None);
+    }
+}

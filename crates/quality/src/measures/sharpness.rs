@@ -84,3 +84,45 @@ fn noise(blocks: &mut [f32]) -> f64 {
     let (_, energy, _) = blocks.select_nth_unstable_by(index, f32::total_cmp);
     f64::from(*energy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detail::Detail;
+    use crate::testing::{canonical, face};
+    use crate::view::View;
+    use liveface_core::{Frame, Point2, Timestamp};
+
+    /// Raw sharpness of a face in which `level` is what (x, y) shows.
+    fn look(level: impl Fn(u32, u32) -> f32) -> f32 {
+        let pixels = (0..192u32).flat_map(|y| (0..192u32).map(move |x| (x, y)));
+        let data: Vec<u8> = pixels.flat_map(|(x, y)| [level(x, y) as u8; 3]).collect();
+        let frame = Frame::rgb(192, 192, &data, Timestamp::ZERO).unwrap();
+        let (mut view, mut detail) = (View::default(), Detail::default());
+        assert!(view.take(&frame, &face(canonical(50.0, Point2::new(96.0, 80.0))), None));
+        detail.take(&view);
+        measure(&detail.fine, &mut Vec::new()).raw
+    }
+
+    /// Some +1 or -1 for each pixel.
+    fn noise(x: u32, y: u32) -> f32 {
+        let mixed =
+            (x.wrapping_mul(0x9e37_79b1) ^ y.wrapping_mul(0x85eb_ca6b)).wrapping_mul(0xc2b2_ae35);
+        if mixed >> 31 == 0 { 1.0 } else { -1.0 }
+    }
+
+    /// A dark bar in the middle of the face.
+    fn bar(x: u32, y: u32) -> f32 {
+        if (70..120).contains(&x) && (85..95).contains(&y) { 60.0 } else { 140.0 }
+    }
+
+    #[test]
+    fn edges_are_sharp_and_noise_is_not() {
+        let sharp = look(bar);
+        assert_eq!(look(|_, _| 140.0), 0.0);
+        let [clean, noisy] = [0.0, 10.0].map(|sigma| look(|x, y| bar(x, y) + sigma * noise(x, y)));
+        assert!(sharp > 20.0 && clean == sharp, "{sharp} {clean}");
+        assert!((noisy / sharp - 1.0).abs() < 0.5, "{sharp} {noisy}");
+        assert!(look(|x, y| 140.0 + 10.0 * noise(x, y)) < 0.3 * sharp);
+    }
+}
