@@ -14,6 +14,7 @@
 //! }
 //! ```
 
+mod detail;
 mod hull;
 mod light;
 mod mapping;
@@ -27,11 +28,13 @@ mod view;
 
 use liveface_core::{AlignedFace, Component, Face, Frame, Measure, PersonMask, QualityRecord};
 
+use detail::Detail;
 use measures::{
-    background_uniformity, crops, dynamic_range, expression_neutrality, eyes_open, eyes_visible,
-    face_occlusion, head_pose, head_size, illumination_uniformity, inter_eye_distance,
-    luminance_mean, luminance_variance, margins, mouth_closed, mouth_occlusion, natural_colour,
-    over_exposure, scene_brightness, sharpness, single_face, under_exposure, unified,
+    background_uniformity, backlight, compression_artifacts, crops, dynamic_range,
+    expression_neutrality, eyes_open, eyes_visible, face_occlusion, glare, head_pose, head_size,
+    illumination_uniformity, inter_eye_distance, luminance_mean, luminance_variance, margins,
+    motion_blur, mouth_closed, mouth_occlusion, natural_colour, over_exposure, scene_brightness,
+    sharpness, single_face, under_exposure, unified,
 };
 use points::Points;
 use portrait::Portrait;
@@ -58,6 +61,8 @@ pub struct Subject<'s> {
 #[derive(Default)]
 pub struct Gauge {
     view: View,
+    detail: Detail,
+    blocks: Vec<f32>,
     portrait: Portrait,
     background: background_uniformity::Background,
 }
@@ -77,11 +82,17 @@ impl Gauge {
             return record;
         }
         let histogram = self.view.histogram();
-        record.set(Component::LuminanceMean, luminance_mean::measure(histogram));
+        let luminance = luminance_mean::measure(histogram);
+        record.set(Component::LuminanceMean, luminance);
         record.set(Component::UnderExposurePrevention, under_exposure::measure(histogram));
         record.set(Component::OverExposurePrevention, over_exposure::measure(histogram));
-        record.set(Component::Sharpness, sharpness::sharpness(&self.view));
-        record.set(Component::SceneBrightness, scene_brightness::brightness(frame));
+        self.detail.take(&self.view);
+        let Self { detail, blocks, .. } = self;
+        record.set(Component::Sharpness, sharpness::measure(&detail.fine, blocks));
+        record.set(Component::MotionBlur, motion_blur::measure(detail));
+        let scene = scene_brightness::Scene::new(frame);
+        record.set(Component::SceneBrightness, scene_brightness::measure(&scene));
+        record.set(Component::Backlight, backlight::measure(&scene, face, luminance.raw));
         record
     }
 
@@ -96,6 +107,9 @@ impl Gauge {
             return record;
         }
         self.portrait.take(frame, &face.landmarks);
+        record.set(Component::Glare, glare::measure(frame, face));
+        let compression = compression_artifacts::measure(frame, face);
+        record.set(Component::CompressionArtifacts, compression);
         for (component, measure) in in_portrait(&self.portrait) {
             record.set(component, measure);
         }

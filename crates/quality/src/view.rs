@@ -17,7 +17,7 @@ const COUNTED: usize = 2;
 /// The outline of the face from brow to chin. OFIQ measures inside the convex hull of its 98 points
 /// (jaw, brows, eyes, nose, mouth), which leaves out the forehead; these are the mesh's points of
 /// the jaw line and of the brows' upper edges.
-const OUTLINE: [usize; 31] = [
+pub(crate) const OUTLINE: [usize; 31] = [
     127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288,
     361, 323, 454, 356, 300, 293, 334, 296, 336, 107, 105, 70,
 ];
