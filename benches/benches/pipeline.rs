@@ -36,7 +36,7 @@ fn stages(criterion: &mut Criterion) {
     let mut gauge = Gauge::default();
     let face = vision.follow(&frame, &face, limits).expect("the models run").expect("still there");
     criterion.bench_function("quality", |b| {
-        b.iter(|| black_box(gauge.guide(&frame, &face, vision.aligned(&face))))
+        b.iter(|| black_box(gauge.guide(&frame, &face, vision.aligned(&face))));
     });
     drop(vision);
 

@@ -18,8 +18,9 @@ const FAILURE: f64 = -1.0;
 /// or it is -1 of a component whose raw values are never negative. `None`, too, for the components that the
 /// standard does not have.
 ///
-/// The records of [`Gauge`](crate::Gauge) have these scores, but for three components whose raw value is
-/// defined otherwise here: the unified quality score, sharpness and the neutrality of the expression.
+/// The records of [`Gauge`](crate::Gauge) have these scores, but for the components whose raw value is another
+/// here, because OFIQ takes it from a net or a forest: the unified quality score, sharpness, compression
+/// artefacts and the neutrality of the expression.
 ///
 /// ```
 /// use liveface_core::Component;

@@ -24,6 +24,8 @@ const STEP: [f32; 2] = [
     (portrait::SIDE - 2 * CROP_SIDES) as f32 / WIDTH as f32,
     (portrait::SIDE - CROP_BOTTOM) as f32 / HEIGHT as f32,
 ];
+/// Weights of the Scharr gradient beside its direction.
+const SCHARR: [i32; 3] = [3, 10, 3];
 /// How many neighbours before and behind a pixel must be background, along rows and columns. Source: OFIQ, an
 /// erosion by 4 x 4.
 const RIM: [usize; 2] = [2, 1];
@@ -80,15 +82,17 @@ fn shrink(pixels: &[[u8; 3]], out: &mut Vec<u8>) {
         let (row, down) = taps(place(0, y).y);
         let rows =
             pixels[row * portrait::SIDE..(row + 2) * portrait::SIDE].split_at(portrait::SIDE);
-        out.extend(columns.iter().map(|(column, across)| {
-            let mix = |row: &[[u8; 3]], channel: usize| {
-                let [a, b] = [row[*column][channel], row[column + 1][channel]].map(u32::from);
-                a * (256 - across) + b * across
-            };
-            let rgb: [u8; 3] = std::array::from_fn(|channel| {
-                let mixed = mix(rows.0, channel) * (256 - down) + mix(rows.1, channel) * down;
-                ((mixed + (1 << 15)) >> 16) as u8
-            });
+        out.extend(columns.iter().map(|&(column, across)| {
+            let [above, below] = [&rows.0[column..column + 2], &rows.1[column..column + 2]];
+            let mut rgb = [0; 3];
+            for (channel, level) in rgb.iter_mut().enumerate() {
+                let mix = |pair: &[[u8; 3]]| {
+                    u32::from(pair[0][channel]) * (256 - across)
+                        + u32::from(pair[1][channel]) * across
+                };
+                let mixed = mix(above) * (256 - down) + mix(below) * down;
+                *level = ((mixed + (1 << 15)) >> 16) as u8;
+            }
             luminance.of(rgb)
         }));
     }
@@ -103,18 +107,21 @@ fn background(
     out: &mut Vec<bool>,
 ) {
     let nearest = |at: Point2, (width, height): (u32, u32)| {
-        let (x, y) = (at.x.round(), at.y.round());
+        // Pixel 0 reaches from -0.5 to 0.5.
+        let (x, y) = (at.x + 0.5, at.y + 0.5);
         let inside = x >= 0.0 && y >= 0.0 && x < width as f32 && y < height as f32;
         inside.then(|| y as usize * width as usize + x as usize)
     };
     out.clear();
-    out.extend((0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y))).map(|(x, y)| {
-        let at = to_frame.apply(place(x, y));
-        let value = nearest(at, (width, height))
-            .and_then(|_| nearest(to_mask.apply(at), person.size))
-            .and_then(|index| person.values.get(index));
-        value.is_some_and(|person| *person < PERSON)
-    }));
+    for y in 0..HEIGHT {
+        out.extend((0..WIDTH).map(|x| {
+            let at = to_frame.apply(place(x, y));
+            let value = nearest(at, (width, height))
+                .and_then(|_| nearest(to_mask.apply(at), person.size))
+                .and_then(|index| person.values.get(index));
+            value.is_some_and(|person| *person < PERSON)
+        }));
+    }
 }
 
 /// Leaves of `seen` what has all its neighbours in it, as far as they lie in the picture.
@@ -139,26 +146,30 @@ fn erode(seen: &mut [bool], rows: &mut Vec<bool>) {
 /// Mean length of the Scharr gradient where `seen`; beyond the edges the picture is mirrored about its outer
 /// pixels. Not a number where nothing is seen.
 fn mean_gradient(luminance: &[u8], seen: &[bool]) -> f64 {
-    let mirrored = |index: usize, length: usize| {
-        [
-            index.checked_sub(1).unwrap_or(1),
-            index,
-            if index + 1 < length { index + 1 } else { length - 2 },
-        ]
-    };
     let (mut sum, mut count) = (0.0, 0u32);
+    // Of each column, with one more before the first and behind the last: the three rows weighed, and the
+    // difference of the outer ones.
+    let (mut weighed, mut rise) = ([0i32; WIDTH + 2], [0i32; WIDTH + 2]);
     for (y, seen) in seen.chunks_exact(WIDTH).enumerate() {
-        let rows = mirrored(y, HEIGHT).map(|row| &luminance[row * WIDTH..(row + 1) * WIDTH]);
-        for x in (0..WIDTH).filter(|x| seen[*x]) {
-            let near = mirrored(x, WIDTH);
-            let at = |row: usize, column: usize| i32::from(rows[row][near[column]]);
-            let slope = |ends: [[i32; 2]; 3]| {
-                let [a, b, c] = ends.map(|[from, to]| to - from);
-                f64::from(3 * a + 10 * b + 3 * c)
-            };
-            let across = slope([0, 1, 2].map(|row| [at(row, 0), at(row, 2)]));
-            let down = slope([0, 1, 2].map(|column| [at(0, column), at(2, column)]));
-            sum += (across * across + down * down).sqrt();
+        let row = |y: usize| &luminance[y * WIDTH..(y + 1) * WIDTH];
+        let above = row(if y == 0 { 1 } else { y - 1 });
+        let below = row(if y + 1 == HEIGHT { HEIGHT - 2 } else { y + 1 });
+        let columns = weighed[1..].iter_mut().zip(&mut rise[1..]);
+        let levels = above.iter().zip(row(y)).zip(below);
+        for ((weighed, rise), ((above, here), below)) in columns.zip(levels) {
+            let [above, here, below] = [above, here, below].map(|level| i32::from(*level));
+            *weighed = SCHARR[0] * above + SCHARR[1] * here + SCHARR[2] * below;
+            *rise = below - above;
+        }
+        for columns in [&mut weighed, &mut rise] {
+            (columns[0], columns[WIDTH + 1]) = (columns[2], columns[WIDTH - 1]);
+        }
+        for ((weighed, rise), _) in
+            weighed.windows(3).zip(rise.windows(3)).zip(seen).filter(|(_, seen)| **seen)
+        {
+            let across = weighed[2] - weighed[0];
+            let down: i32 = rise.iter().zip(SCHARR).map(|(rise, weight)| rise * weight).sum();
+            sum += f64::from(across * across + down * down).sqrt();
             count += 1;
         }
     }
@@ -195,7 +206,8 @@ mod tests {
     fn a_plain_wall_is_uniform_and_a_busy_one_is_not() {
         let head = mask(|x, y| x.abs_diff(160) < 50 && y > 80);
         assert_eq!(measure(|_, _| [180; 3], &head), Measure { raw: 0.0, score: Some(100) });
-        let busy = |x: u32, y: u32| if (x / 6 + y / 6) % 2 == 0 { [250; 3] } else { [20; 3] };
+        let busy =
+            |x: u32, y: u32| if (x / 6 + y / 6).is_multiple_of(2) { [250; 3] } else { [20; 3] };
         let found = measure(busy, &head);
         assert!(found.raw > 300.0 && found.score < Some(11), "{found:?}");
         // The person does not count, nor does the outline of the head.
