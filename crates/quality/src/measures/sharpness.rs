@@ -29,6 +29,7 @@ const GREY: f64 = 128.0;
 /// skin and edges grows with the light that falls on it, and halving the light is no blur.
 pub(crate) fn measure(fine: &Layer, blocks: &mut Vec<f32>) -> Measure {
     blocks.clear();
+    blocks.reserve(fine.area() / (BLOCK * BLOCK));
     let (mut count, mut sum, mut squares) = (0, 0.0, 0.0);
     // One row of blocks: sums of squares, and how many pixels of each lie in the face.
     let mut band = [(0.0f32, 0); 64];
