@@ -49,8 +49,9 @@ impl Layer {
         let top = faces().next().map_or(0, |(y, _)| y).saturating_sub(1);
         let bottom = faces().last().map_or(0, |(y, _)| y + 2);
         self.width = right.unwrap_or(left) - left;
-        self.luma.clear();
-        self.inside.clear();
+        let (height, width) =
+            (view.rows().count(), view.rows().next().map_or(0, |(row, _)| row.len()));
+        self.clear(width, height);
         for (row, (first, end)) in view.rows().take(bottom).skip(top) {
             self.luma.extend_from_slice(&row[left..left + self.width]);
             let inside = if first < end { (first - left, end - left) } else { (0, 0) };
@@ -61,8 +62,7 @@ impl Layer {
     /// `fine` with each 4x4 pixels averaged; inside is what is so altogether.
     fn reduce(&mut self, fine: &Self) {
         self.width = fine.width / REDUCTION;
-        self.luma.clear();
-        self.inside.clear();
+        self.clear(fine.line.capacity() / REDUCTION, fine.inside.capacity() / REDUCTION);
         if self.width == 0 {
             return;
         }
@@ -79,6 +79,18 @@ impl Layer {
             let first = inside.iter().map(|row| row.0).max().unwrap_or(0).div_ceil(REDUCTION);
             let end = inside.iter().map(|row| row.1).min().unwrap_or(0) / REDUCTION;
             self.inside.push((first.min(end), end));
+        }
+    }
+
+    /// Makes room for the largest face of a picture, so that no later one allocates.
+    fn clear(&mut self, width: usize, height: usize) {
+        self.inside.clear();
+        self.inside.reserve(height);
+        self.line.clear();
+        self.line.reserve(width);
+        for buffer in [&mut self.luma, &mut self.smooth, &mut self.laplacian] {
+            buffer.clear();
+            buffer.reserve(width * height);
         }
     }
 
@@ -114,6 +126,11 @@ impl Layer {
                 *value = (a + b) + (c + d) - 4.0 * here;
             }
         }
+    }
+
+    /// How many pixels there is room for.
+    pub(crate) const fn area(&self) -> usize {
+        self.luma.capacity()
     }
 
     /// The rows that have pixels of the face `margin` pixels from the rectangle's edges: their number, and

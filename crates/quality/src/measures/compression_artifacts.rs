@@ -98,10 +98,10 @@ mod tests {
         for phase in 0..8 {
             assert!(look(&blocks(phase), 120.0).score < Some(10), "{phase}");
         }
-        let level = |x: u32, y: u32| (60 + x * x / 400 + y * y / 500) as u8;
-        let smooth = (0..200).flat_map(|y| (0..200).flat_map(move |x| [level(x, y); 3]));
-        let smooth: Vec<u8> = smooth.collect();
-        assert!(look(&smooth, 120.0).score > Some(95));
+        let level = |x: u32, y: u32| 100 + ((x * x * 7 + y * y * 13 + x * y) / 5 % 9) as u8;
+        let rough = (0..200).flat_map(|y| (0..200).flat_map(move |x| [level(x, y); 3]));
+        let rough: Vec<u8> = rough.collect();
+        assert!(look(&rough, 120.0).score > Some(95));
     }
 
     #[test]

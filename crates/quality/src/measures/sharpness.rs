@@ -29,6 +29,7 @@ const GREY: f64 = 128.0;
 /// skin and edges grows with the light that falls on it, and halving the light is no blur.
 pub(crate) fn measure(fine: &Layer, blocks: &mut Vec<f32>) -> Measure {
     blocks.clear();
+    blocks.reserve(fine.area() / (BLOCK * BLOCK));
     let (mut count, mut sum, mut squares) = (0, 0.0, 0.0);
     // One row of blocks: sums of squares, and how many pixels of each lie in the face.
     let mut band = [(0.0f32, 0); 64];
@@ -113,7 +114,7 @@ mod tests {
 
     /// A dark bar in the middle of the face.
     fn bar(x: u32, y: u32) -> f32 {
-        if (70..120).contains(&x) && (85..95).contains(&y) { 60.0 } else { 140.0 }
+        if (70..120).contains(&x) && (85..95).contains(&y) { 30.0 } else { 200.0 }
     }
 
     #[test]
@@ -121,7 +122,7 @@ mod tests {
         let sharp = look(bar);
         assert_eq!(look(|_, _| 140.0), 0.0);
         let [clean, noisy] = [0.0, 10.0].map(|sigma| look(|x, y| bar(x, y) + sigma * noise(x, y)));
-        assert!(sharp > 20.0 && clean == sharp, "{sharp} {clean}");
+        assert!(sharp > 5.0 && clean == sharp, "{sharp} {clean}");
         assert!((noisy / sharp - 1.0).abs() < 0.5, "{sharp} {noisy}");
         assert!(look(|x, y| 140.0 + 10.0 * noise(x, y)) < 0.3 * sharp);
     }
