@@ -233,6 +233,10 @@ section! {
         max_scene_brightness: f32 = 0.4;
         /// Least learned quality of a picture, 0 to 1. Source: Smile ID's quality net, mean of at least 0.5.
         min_unified: f32 = 0.5;
+        /// How much brighter than the face the surroundings may be, mean luminance in linear light, 0 to 1. Source: see the measure; half of the surroundings a window have 0.4.
+        max_backlight: f32 = 0.4;
+        /// Least share of fine detail that a movement leaves along its way, 0 to 1. Source: measured on the fixtures: whole faces at rest have 0.6 to 1, a movement of 10 px in 640x480 leaves 0.1 to 0.3.
+        min_detail_along_motion: f32 = 0.4;
         /// Least sharpness (variance of the Laplacian of the face at its standard size, without noise, over its brightness; see the measure). Source: measured on the fixtures: sharp faces of a size that is taken have 30 to 180, a face in 640x480 blurred with a sigma of 2 px at most 17, with or without noise of sigma 10.
         min_sharpness: f32 = 20.0;
     }
@@ -382,6 +386,8 @@ impl Policy {
         share("quality.max_over_exposed", self.quality.max_over_exposed)?;
         share("quality.max_scene_brightness", self.quality.max_scene_brightness)?;
         share("quality.min_unified", self.quality.min_unified)?;
+        share("quality.max_backlight", self.quality.max_backlight)?;
+        share("quality.min_detail_along_motion", self.quality.min_detail_along_motion)?;
         share("presentation.retry_below", self.presentation.retry_below)?;
         share("presentation.attack_below", self.presentation.attack_below)?;
         share("identity.link_similarity", self.identity.link_similarity)?;

@@ -94,8 +94,13 @@ pub(crate) fn check<'o>(
     let least = policy.expression.min_eye_openness;
     let open = shown.iter().all(|shown| shown.expression.eye_openness.min() >= least);
     require(open, Guidance::OpenEyes)?;
-    let sharpness = raw(quality, Component::Sharpness);
-    let sharp = sharpness.is_some_and(|sharpness| sharpness >= policy.quality.min_sharpness);
+    let detail = [
+        (Component::Sharpness, policy.quality.min_sharpness),
+        (Component::MotionBlur, policy.quality.min_detail_along_motion),
+    ];
+    let sharp = detail
+        .iter()
+        .all(|(component, least)| raw(quality, *component).is_some_and(|detail| detail >= *least));
     require(sharp, Guidance::HoldStill)?;
     Ok(face)
 }
@@ -148,7 +153,7 @@ fn eye_distance(face: &Face) -> Option<f32> {
 }
 
 /// What must hold of the light, and what to do where it does not.
-fn light(policy: &Policy) -> [(Component, RangeInclusive<f32>, Guidance); 4] {
+fn light(policy: &Policy) -> [(Component, RangeInclusive<f32>, Guidance); 5] {
     let limits = &policy.quality;
     let (more, less) = (Guidance::MoreLight, Guidance::LessLight);
     [
@@ -156,6 +161,7 @@ fn light(policy: &Policy) -> [(Component, RangeInclusive<f32>, Guidance); 4] {
         (Component::LuminanceMean, f32::NEG_INFINITY..=limits.max_luminance, less),
         (Component::OverExposurePrevention, 0.0..=limits.max_over_exposed, less),
         (Component::SceneBrightness, 0.0..=limits.max_scene_brightness, less),
+        (Component::Backlight, f32::NEG_INFINITY..=limits.max_backlight, less),
     ]
 }
 

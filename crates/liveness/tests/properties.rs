@@ -43,7 +43,7 @@ struct Moment {
     faces: Vec<Looks>,
     /// Faces that were detected and have no mesh.
     unmeshed: usize,
-    quality: Option<[Option<f32>; 4]>,
+    quality: Option<[Option<f32>; 6]>,
     reply: Reply,
 }
 
@@ -85,11 +85,13 @@ enum Reply {
     End,
 }
 
-const COMPONENTS: [Component; 4] = [
+const COMPONENTS: [Component; 6] = [
     Component::LuminanceMean,
     Component::OverExposurePrevention,
     Component::SceneBrightness,
     Component::Sharpness,
+    Component::Backlight,
+    Component::MotionBlur,
 ];
 
 fn any_number() -> impl Strategy<Value = f32> {
@@ -145,8 +147,8 @@ fn nearly_good_looks() -> impl Strategy<Value = Looks> {
     })
 }
 
-fn good_values() -> [Option<f32>; 4] {
-    [Some(0.2), Some(0.01), Some(0.1), Some(150.0)]
+fn good_values() -> [Option<f32>; 6] {
+    [Some(0.2), Some(0.01), Some(0.1), Some(150.0), Some(0.0), Some(0.9)]
 }
 
 fn good_moment() -> impl Strategy<Value = Moment> {
@@ -170,15 +172,11 @@ fn odd_moment() -> impl Strategy<Value = Moment> {
         8 => (0u64..500).prop_map(|ms| Passing::Back(Duration::from_millis(ms))),
         1 => select(vec![Passing::By(Duration::MAX), Passing::Back(Duration::MAX)]),
     ];
-    let quality = proptest::option::of([
-        proptest::option::of(any_number()),
-        proptest::option::of(any_number()),
-        proptest::option::of(any_number()),
-        proptest::option::of(any_number()),
-    ]);
+    let quality =
+        proptest::option::of(proptest::array::uniform6(proptest::option::of(any_number())));
     let quality = prop_oneof![
         quality.boxed(),
-        (0usize..4, proptest::option::of(any_number()))
+        (0usize..6, proptest::option::of(any_number()))
             .prop_map(|(which, value)| {
                 let mut values = good_values();
                 values[which] = value;
@@ -671,7 +669,9 @@ fn holds(entry: &Entry, start: Duration, policy: &Policy) -> bool {
             || at_most(raw(Component::LuminanceMean), policy.quality.max_luminance)
                 && at_most(-raw(Component::LuminanceMean), -policy.quality.min_luminance)
                 && at_most(raw(Component::OverExposurePrevention), policy.quality.max_over_exposed)
-                && at_most(raw(Component::SceneBrightness), policy.quality.max_scene_brightness))
+                && at_most(raw(Component::SceneBrightness), policy.quality.max_scene_brightness)
+                && at_most(raw(Component::Backlight), policy.quality.max_backlight))
+        && at_most(-raw(Component::MotionBlur), -policy.quality.min_detail_along_motion)
         && at_most(-raw(Component::Sharpness), -policy.quality.min_sharpness)
 }
 

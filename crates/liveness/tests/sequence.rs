@@ -104,6 +104,8 @@ fn the_face_must_be_lit_and_not_blinded() {
         (Component::OverExposurePrevention, 0.26, Guidance::LessLight),
         (Component::SceneBrightness, 0.4, Guidance::HoldStill),
         (Component::SceneBrightness, 0.41, Guidance::LessLight),
+        (Component::Backlight, 0.4, Guidance::HoldStill),
+        (Component::Backlight, 0.41, Guidance::LessLight),
     ] {
         let seen = first_guidance(|s| s.quality = with(component, raw));
         assert_eq!(seen, expected, "{component:?} {raw}");
@@ -116,6 +118,7 @@ fn light_that_nobody_mends_gives_way_in_time_and_is_recorded() {
         (Component::LuminanceMean, 0.01, Guidance::MoreLight),
         (Component::OverExposurePrevention, 0.9, Guidance::LessLight),
         (Component::SceneBrightness, 0.9, Guidance::LessLight),
+        (Component::Backlight, 0.9, Guidance::LessLight),
     ] {
         let mut scene = Scene::new();
         scene.quality = with(component, raw);
@@ -225,13 +228,17 @@ fn the_first_pictures_need_a_relaxed_face() {
 
 #[test]
 fn a_blurred_face_is_never_taken() {
-    let mut scene = Scene::new();
-    scene.quality = with(Component::Sharpness, 19.9);
-    scene.run_ms(10_000);
-    assert!(scene.taken.is_empty());
-    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::HoldStill);
-    scene.quality = with(Component::Sharpness, 20.0);
-    scene.run_to_shots(1);
+    for (component, blurred, least) in
+        [(Component::Sharpness, 19.9, 20.0), (Component::MotionBlur, 0.39, 0.4)]
+    {
+        let mut scene = Scene::new();
+        scene.quality = with(component, blurred);
+        scene.run_ms(30_000);
+        assert!(scene.taken.is_empty());
+        assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::HoldStill);
+        scene.quality = with(component, least);
+        scene.run_to_shots(1);
+    }
 }
 
 #[test]
@@ -292,7 +299,9 @@ fn whatever_was_not_measured_is_not_good_enough() {
         Component::LuminanceMean,
         Component::OverExposurePrevention,
         Component::SceneBrightness,
+        Component::Backlight,
         Component::Sharpness,
+        Component::MotionBlur,
     ] {
         let mut scene = Scene::new();
         let good = good_quality();

@@ -143,6 +143,8 @@ pub(crate) fn good_quality() -> QualityRecord {
         (Component::OverExposurePrevention, 0.01),
         (Component::SceneBrightness, 0.1),
         (Component::Sharpness, 150.0),
+        (Component::Backlight, 0.0),
+        (Component::MotionBlur, 0.9),
         (Component::UnifiedQualityScore, 0.9),
     ])
 }
