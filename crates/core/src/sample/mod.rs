@@ -101,17 +101,17 @@ pub fn rgb8(
     read(&view, Output::Bytes(&mut out[start..]));
 }
 
-/// A number that is equal for equal pictures and, with a sensor's noise, for no others: a hash of 64
-/// by 128 bytes of the first plane, padding left out. It tells whether a camera stands still; it is
+/// A number that is equal for equal pictures and, with a sensor's noise, for no others: a hash of 32
+/// by 64 bytes of the first plane, padding left out. It tells whether a camera stands still; it is
 /// no checksum.
 ///
-/// Each of the 64 rows gives 16 words of eight bytes, spread from its first byte to its last. One
+/// Each of the 32 rows gives 8 words of eight bytes, spread from its first byte to its last. One
 /// multiplication mixes a word in, after a turn that brings the upper half, which a multiplication
 /// carries nowhere, down to where the next one spreads it.
 #[must_use]
 pub fn fingerprint(frame: &Frame<'_>) -> u64 {
-    const ROWS: usize = 64;
-    const WORDS: usize = 16;
+    const ROWS: usize = 32;
+    const WORDS: usize = 8;
     let plane = frame.plane(0);
     let (row_bytes, rows) = frame.first_plane_size();
     let mut hash = 0u64;

@@ -7,7 +7,7 @@ use liveface_core::{Affine, Frame, Measure, Point2};
 use crate::mapping::score;
 
 /// Points at which the picture is looked at.
-const GRID: (u32, u32) = (32, 24);
+const GRID: (u32, u32) = (16, 12);
 const POINTS: usize = GRID.0 as usize * GRID.1 as usize;
 /// Gamma-coded luma, 0..=255, from which on a point is bright. Source: Smile ID iOS accepts a mean
 /// brightness of up to 200.
