@@ -12,7 +12,7 @@ const SIDE: usize = 192;
 const REGION: f32 = 1.5;
 
 /// Every so many pixels, along rows and columns, one is counted: the light on a face is smooth.
-const COUNTED: usize = 3;
+const COUNTED: usize = 4;
 
 /// The outline of the face from brow to chin. OFIQ measures inside the convex hull of its 98 points
 /// (jaw, brows, eyes, nose, mouth), which leaves out the forehead; these are the mesh's points of

@@ -19,6 +19,8 @@ const WIDTH: f64 = 0.3;
 /// are more than this.
 const BLOCK: usize = 8;
 const SMOOTHER: f64 = 0.2;
+/// Blocks of a row; a picture that is wider than this counts what is beyond in the last one.
+const MOST_BLOCKS: usize = 32;
 
 /// The brightness, as gamma-coded luma, of a face whose raw value is the bare variance: mid-grey.
 const GREY: f64 = 128.0;
@@ -30,39 +32,45 @@ const GREY: f64 = 128.0;
 pub(crate) fn measure(fine: &Layer, blocks: &mut Vec<f32>) -> Measure {
     blocks.clear();
     blocks.reserve(fine.area() / (BLOCK * BLOCK));
-    let (mut count, mut sum, mut squares) = (0, 0.0, 0.0);
-    // One row of blocks: sums of squares, and how many pixels of each lie in the face.
-    let mut band = [(0.0f32, 0); 64];
-    let mut rows = 0;
-    for (row, (first, end)) in fine.laplacian() {
-        let (mut row_sum, mut row_squares) = (0.0f32, 0.0f32);
+    let (mut count, mut squares, mut sums) = (0, 0.0, [0.0f32; BLOCK]);
+    // One row of blocks, column by column: sums of squares, and how many pixels of each lie in the face.
+    let mut band = [([0.0f32; BLOCK], 0); MOST_BLOCKS];
+    let mut close = |band: &mut [([f32; BLOCK], usize); MOST_BLOCKS]| {
+        for (energy, pixels) in band.iter().filter(|(_, pixels)| *pixels > 0) {
+            let energy: f32 = energy.iter().sum();
+            squares += f64::from(energy);
+            if *pixels == BLOCK * BLOCK {
+                blocks.push(energy / *pixels as f32);
+            }
+        }
+        *band = [([0.0; BLOCK], 0); MOST_BLOCKS];
+    };
+    for (y, (row, (first, end))) in fine.laplacian().enumerate() {
+        if y > 0 && y % BLOCK == 0 {
+            close(&mut band);
+        }
         let mut x = first;
         while x < end {
             let (index, last) = (x / BLOCK, end.min((x / BLOCK + 1) * BLOCK));
-            let (mut part, mut energy) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
-            let lanes = part.iter_mut().zip(&mut energy);
-            for ((part, energy), value) in lanes.zip(&row[x..last]) {
-                *part = *value;
-                *energy = value * value;
+            let (energy, pixels) = &mut band[index.min(MOST_BLOCKS - 1)];
+            let mut add = |values: &[f32]| {
+                for ((energy, sum), value) in energy.iter_mut().zip(&mut sums).zip(values) {
+                    *energy += value * value;
+                    *sum += value;
+                }
+            };
+            // Of a known length it becomes vectors.
+            match row[x..last].first_chunk::<BLOCK>() {
+                Some(whole) => add(whole),
+                None => add(&row[x..last]),
             }
-            let energy: f32 = energy.iter().sum();
-            row_sum += part.iter().sum::<f32>();
-            row_squares += energy;
-            if let Some(block) = band.get_mut(index) {
-                *block = (block.0 + energy, block.1 + last - x);
-            }
+            *pixels += last - x;
             x = last;
         }
-        sum += f64::from(row_sum);
-        squares += f64::from(row_squares);
         count += end - first;
-        rows += 1;
-        if rows % BLOCK == 0 {
-            let whole = band.iter().filter(|(_, pixels)| *pixels == BLOCK * BLOCK);
-            blocks.extend(whole.map(|(energy, pixels)| energy / *pixels as f32));
-            band = [(0.0, 0); 64];
-        }
     }
+    close(&mut band);
+    let sum: f64 = sums.iter().map(|sum| f64::from(*sum)).sum();
     let brightness = fine.mean();
     if count == 0 || brightness <= 0.0 {
         return Measure::default();
