@@ -143,7 +143,8 @@ fn table_csv_page_and_json_tell_the_same() {
                 number => serde_json::from_str(number).unwrap(),
             };
             assert_eq!(number("score"), measure["score"], "{name} {code}");
-            assert_eq!(number("raw").as_f64(), measure["raw"].as_f64(), "{name} {code}");
+            let raw = measure["raw"].as_f64().filter(|_| measure["score"].is_u64());
+            assert_eq!(number("raw").as_f64(), raw, "{name} {code}");
             let score = match &measure["score"] {
                 Value::Null => "not assessed".to_owned(),
                 score => score.to_string(),

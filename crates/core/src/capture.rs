@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::face::Pose;
 use crate::guidance::{Challenge, Guidance, Reason};
-use crate::quality::QualityRecord;
+use crate::quality::{Component, QualityRecord};
 
 /// What a picture is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,6 +65,17 @@ pub struct GuidanceRecord {
     pub guidance: Guidance,
 }
 
+/// A hint that gave way because it was not followed for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// When it did, in milliseconds.
+    pub t_ms: u64,
+    /// What was asked for.
+    pub guidance: Guidance,
+    /// What was measured that asked for it.
+    pub component: Component,
+}
+
 /// A time when everything taken so far was thrown away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restart {
@@ -100,7 +111,7 @@ pub struct Evidence {
     pub restarts: Vec<Restart>,
     /// Hints that gave way because they were not followed for too long, and when: pictures from then on may
     /// be as they say.
-    pub warnings: Vec<GuidanceRecord>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Everything about a capture but its pixels. Written beside the images.

@@ -19,6 +19,7 @@ pub mod sample;
 
 pub use capture::{
     CaptureRecord, Evidence, FrameCounts, GuidanceRecord, Restart, ShotKind, ShotRecord, Verdict,
+    Warning,
 };
 pub use embedding::Embedding;
 pub use face::{

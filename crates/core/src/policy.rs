@@ -231,7 +231,7 @@ section! {
         max_over_exposed: f32 = 0.25;
         /// Largest share of the whole picture that is bright (see the measure), 0 to 1. Own choice.
         max_scene_brightness: f32 = 0.4;
-        /// Least learned quality of a picture, 0 to 1. Source: Smile ID's quality net, mean of at least 0.5.
+        /// Least unified (learned) score of a picture, 0 to 1. Source: Smile ID's quality net, mean of at least 0.5; sharp faces have 0.85 to 0.98 with ours, whatever the light.
         min_unified: f32 = 0.5;
         /// How much brighter than the face the surroundings may be, mean luminance in linear light, 0 to 1. Source: see the measure; half of the surroundings a window have 0.4.
         max_backlight: f32 = 0.4;
@@ -267,7 +267,7 @@ section! {
         face_lost_ms: u64 = 3_000;
         /// Guidance stays at least this long. Source: Smile ID, 250.
         guidance_debounce_ms: u64 = 250;
-        /// A hint that the person may be unable to follow (light, learned quality) stands in the way for so long in all; then it gives way and is a warning in the evidence. Own choice: long enough to walk to a window.
+        /// A hint that the person may be unable to follow (light) stands in the way for so long in all; then it gives way and is a warning in the evidence. Own choice: long enough to walk to a window.
         hint_ms: u64 = 10_000;
         /// Without head motion for so long, the person is asked to move. Own choice.
         motion_hint_ms: u64 = 1_500;

@@ -71,9 +71,9 @@ components! {
     InterEyeDistance = "inter_eye_distance";
     /// Height of the face over that of the picture.
     HeadSize = "head_size";
-    /// Room at the subject's left of the face.
+    /// Room at the image-left side of the face.
     LeftwardCropOfTheFaceImage = "leftward_crop_of_the_face_image";
-    /// Room at the subject's right of the face.
+    /// Room at the image-right side of the face.
     RightwardCropOfTheFaceImage = "rightward_crop_of_the_face_image";
     /// Room above the face.
     MarginAboveOfTheFaceImage = "margin_above_of_the_face_image";
@@ -91,6 +91,8 @@ components! {
     NoHeadCoverings = "no_head_coverings";
     /// How little the face is smeared in one direction. Not of the standard.
     MotionBlur = "motion_blur";
+    /// How little of the sensor's noise the face shows. Not of the standard.
+    Noise = "noise";
     /// How little of the face and glasses reflects the light like a mirror. Not of the standard.
     Glare = "glare";
     /// How little brighter the surroundings are than the face. Not of the standard.
@@ -109,8 +111,15 @@ pub struct Measure {
 }
 
 /// The measured components of one face. It lies inline: a frame is measured without allocating.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct QualityRecord([Option<Measure>; Component::ALL.len()]);
+
+impl Default for QualityRecord {
+    /// Nothing was measured.
+    fn default() -> Self {
+        Self([None; Component::ALL.len()])
+    }
+}
 
 impl QualityRecord {
     /// The value of `component`; `None` when it was not measured.

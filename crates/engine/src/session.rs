@@ -160,7 +160,8 @@ impl Session {
             return Ok(());
         };
         let still;
-        let whole = match encoded.filter(|_| frame.reduction() != Reduction::None) {
+        let is_reduced = frame.reduction() != Reduction::None;
+        let whole = match encoded.filter(|_| is_reduced) {
             Some(camera) => {
                 still = Still::decode(camera.jpeg)?;
                 camera.describe(still.frame()?)?
@@ -172,8 +173,8 @@ impl Session {
         let subject = Subject {
             face,
             // What the mesh saw of a reduced picture has less detail than the whole one.
-            aligned: vision.aligned(face).filter(|_| encoded.is_none()),
-            second_face: 0.0,
+            aligned: vision.aligned(face).filter(|_| !is_reduced),
+            second_face: self.tracker.second_face(),
             learned: Some(learned),
             person: None,
         };

@@ -45,11 +45,12 @@ fn look(picture: &RgbImage) -> (Face, QualityRecord) {
     let mut vision = engine().vision();
     let faces = vision.faces(&frame, &Policy::default().tracking).unwrap();
     let face = faces.first().expect("a face");
+    let learned = vision.learned_quality(&frame, face).unwrap();
     let subject = Subject {
         face,
         aligned: vision.aligned(face),
         second_face: faces.get(1).map_or(0.0, |second| second.bounds.area() / face.bounds.area()),
-        learned: None,
+        learned: Some(learned),
         person: None,
     };
     (face.clone(), Gauge::default().assess(&frame, &subject))
@@ -208,7 +209,7 @@ const DEGRADATIONS: &[Degradation] = &[
         apply: blurred,
         steps: &[1.0, 2.0, 3.0],
         own: &[Sharpness],
-        also: &[IlluminationUniformity, MouthOcclusionPrevention],
+        also: &[UnifiedQualityScore, IlluminationUniformity, MouthOcclusionPrevention],
     },
     Degradation {
         name: "motion blur",
@@ -246,9 +247,9 @@ const DEGRADATIONS: &[Degradation] = &[
         name: "noise",
         unit: "sigma",
         apply: noisy,
-        steps: &[5.0, 10.0],
-        own: &[],
-        also: &[],
+        steps: &[5.0, 10.0, 20.0],
+        own: &[Noise],
+        also: &[IlluminationUniformity],
     },
     Degradation {
         name: "side light",
@@ -272,7 +273,7 @@ const DEGRADATIONS: &[Degradation] = &[
         apply: smaller,
         steps: &[0.75, 0.5, 0.35],
         own: &[InterEyeDistance],
-        also: &[Sharpness],
+        also: &[Sharpness, UnifiedQualityScore],
     },
     Degradation {
         name: "backlight",

@@ -1,11 +1,11 @@
 //! The gates: what must hold of the one face in a frame before a picture is taken, in the order in
 //! which the person can do something about it. The first that fails is the guidance.
 //!
-//! Every gate fails closed: what was not measured, or is no finite number, does not pass. Gates of light
-//! and of the learned quality are **hints**: the person may be unable to follow them, so each gives way after
-//! `timing.hint_ms` and is recorded as a warning (see [`crate::hints`]). The others never do: OFIQ's study
-//! found yaw, the unified score, sharpness, occlusion, eyes and inter-eye distance to matter for recognition,
-//! in this order, and exposure and colour little.
+//! Every gate fails closed: what was not measured, or could not be, does not pass. Gates of light are
+//! **hints**: a dark room stays dark, so each gives way after `timing.hint_ms` and is recorded as a warning
+//! (see [`crate::hints`]). The others never do: OFIQ's study found yaw, the unified score, sharpness,
+//! occlusion, eyes and inter-eye distance to matter for recognition, in this order, and exposure and colour
+//! little.
 
 use std::ops::RangeInclusive;
 
@@ -28,13 +28,14 @@ pub(crate) fn viewfinder(width: u32, height: u32, aspect: f32) -> Rect {
 pub(crate) struct Refusal {
     /// What the person can do about it.
     pub(crate) guidance: Guidance,
-    /// The person may be unable to: it gives way in time.
-    pub(crate) is_hint: bool,
+    /// What was measured of the light, when that is all that is wrong: the person may be unable to do
+    /// something about it, and it gives way in time.
+    pub(crate) hint: Option<Component>,
 }
 
 impl From<Guidance> for Refusal {
     fn from(guidance: Guidance) -> Self {
-        Self { guidance, is_hint: false }
+        Self { guidance, hint: None }
     }
 }
 
@@ -79,7 +80,9 @@ pub(crate) fn check<'o>(
     place(observation, face, policy)?;
     for (component, within, guidance) in light(policy) {
         let raw = raw(quality, component).ok_or(guidance)?;
-        hint(within.contains(&raw), guidance, hints)?;
+        if !within.contains(&raw) && !hints.gave_way(guidance, component) {
+            return Err(Refusal { guidance, hint: Some(component) });
+        }
     }
     let (shown, limits) = (face.shown(), &policy.pose);
     let straight = shown.iter().all(|Measured { pose, .. }| {
@@ -106,17 +109,9 @@ pub(crate) fn check<'o>(
 }
 
 /// The gate of what is only measured of a picture that is about to be kept: the unified score.
-///
-/// # Errors
-/// When it fails.
-pub(crate) fn check_picture(
-    quality: &QualityRecord,
-    policy: &Policy,
-    hints: &Hints,
-) -> Result<(), Refusal> {
-    let unified =
-        raw(Some(quality), Component::UnifiedQualityScore).ok_or(Guidance::ClearPicture)?;
-    hint(unified >= policy.quality.min_unified, Guidance::ClearPicture, hints)
+pub(crate) fn is_good_picture(quality: &QualityRecord, policy: &Policy) -> bool {
+    let unified = raw(Some(quality), Component::UnifiedQualityScore);
+    unified.is_some_and(|unified| unified >= policy.quality.min_unified)
 }
 
 fn place(observation: &Observation, face: &Face, policy: &Policy) -> Result<(), Guidance> {
@@ -165,20 +160,17 @@ fn light(policy: &Policy) -> [(Component, RangeInclusive<f32>, Guidance); 5] {
     ]
 }
 
-/// A measure's own value, when it is a number.
+/// A measure's own value, when it could be assessed.
 fn raw(quality: Option<&QualityRecord>, component: Component) -> Option<f32> {
     let measure = quality.and_then(|record| record.get(component));
-    measure.map(|measure| measure.raw).filter(|raw| raw.is_finite())
+    measure
+        .filter(|measure| measure.score.is_some())
+        .map(|measure| measure.raw)
+        .filter(|raw| raw.is_finite())
 }
 
 fn require(holds: bool, otherwise: Guidance) -> Result<(), Guidance> {
     holds.then_some(()).ok_or(otherwise)
-}
-
-/// As [`require`], of what gives way in time.
-fn hint(holds: bool, otherwise: Guidance, hints: &Hints) -> Result<(), Refusal> {
-    let passes = holds || hints.gave_way(otherwise);
-    passes.then_some(()).ok_or(Refusal { guidance: otherwise, is_hint: true })
 }
 
 #[cfg(test)]

@@ -149,8 +149,8 @@ pub struct Sequence {
     known: Vec<Embedding>,
     restarts: Vec<Restart>,
     hints: Hints,
-    /// Why the last picture was dropped, when it was.
-    dropped: Option<Guidance>,
+    /// When the last picture was taken, if it was dropped because it is not good enough.
+    dropped: Option<u64>,
     outcome: Option<Outcome>,
 }
 
@@ -219,14 +219,20 @@ impl Sequence {
             return Err(SequenceError::NotAsked);
         };
         let quality = assessment.quality;
-        if let Err(refusal) = gates::check_picture(&quality, &self.policy, &self.hints) {
-            self.refuse(refusal, shot.t_ms);
-            self.dropped = Some(refusal.guidance);
-            return Ok(Step::default());
-        }
+        let is_good = gates::is_good_picture(&quality, &self.policy);
         let mut step = Step::default();
-        let Some((similarity, embedding)) = self.link(assessment.embedding, shot.t_ms, &mut step)
-        else {
+        // Before the first picture there is nobody to be tied to.
+        let linked = if is_good || !self.shots.is_empty() {
+            let linked = self.link(assessment.embedding, shot.t_ms, &mut step);
+            if linked.is_none() {
+                return Ok(step);
+            }
+            linked
+        } else {
+            None
+        };
+        let Some((similarity, embedding)) = linked.filter(|_| is_good) else {
+            self.dropped = Some(shot.t_ms);
             return Ok(step);
         };
         shot.quality = quality;
@@ -412,6 +418,7 @@ impl Sequence {
             Ok(_) => return self.fail(Guidance::HoldStill.into(), now),
             Err(refusal) => return self.fail(refusal, now),
         };
+        self.hints.interrupt();
         self.ask_who(now, step);
         let (kind, index) = self.next_picture();
         let sequence = &self.policy.sequence;
@@ -438,9 +445,12 @@ impl Sequence {
         }
         let ready = match self.dropped {
             _ if asks_smile => Guidance::Smile,
-            Some(guidance) => guidance,
+            Some(_) => Guidance::ClearPicture,
             None => Guidance::Capturing,
         };
+        if self.dropped.is_some_and(|t_ms| now - t_ms < self.policy.timing.min_gap_ms) {
+            return ready;
+        }
         if let Some(last) = self.shots.last() {
             if now - last.t_ms < self.policy.timing.min_gap_ms {
                 return ready;
@@ -477,18 +487,14 @@ impl Sequence {
         if self.shots.is_empty() || matches!(self.state, State::Holding { .. }) {
             self.state = State::Positioning;
         }
-        self.refuse(refusal, now);
-        self.dropped = None;
-        refusal.guidance
-    }
-
-    /// Counts how long a hint stands in the way. A frozen picture or one of several faces counts for none.
-    fn refuse(&mut self, refusal: Refusal, now: u64) {
-        if refusal.is_hint {
-            self.hints.note(refusal.guidance, now, self.policy.timing.hint_ms);
-        } else {
-            self.hints.interrupt();
+        match refusal.hint {
+            Some(component) => {
+                let limit = self.policy.timing.hint_ms;
+                self.hints.note(refusal.guidance, component, now, limit);
+            }
+            None => self.hints.interrupt(),
         }
+        refusal.guidance
     }
 
     fn next_picture(&self) -> (ShotKind, u32) {
@@ -525,6 +531,7 @@ impl Sequence {
         self.link = None;
         self.weakest_link = None;
         self.known.clear();
+        self.dropped = None;
         self.state = State::Positioning;
         step.restart = Some(restart);
     }

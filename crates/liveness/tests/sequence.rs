@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{Person, Scene, Who, good_quality, observation, quality};
 use liveface_core::{
     Challenge, Component, Embedding, EyeOpenness, Face, Guidance, Landmarks, Measure, Policy,
-    QualityRecord, Reason, Rect, ShotKind, Verdict,
+    QualityRecord, Reason, Rect, ShotKind, Verdict, Warning,
 };
 use liveface_liveness::{Assessment, Outcome, Sequence, SequenceError, Step};
 
@@ -23,7 +23,7 @@ fn first_guidance(change: impl FnOnce(&mut Scene)) -> Guidance {
 }
 
 fn put(record: &mut QualityRecord, component: Component, raw: f32) {
-    record.set(component, Measure { raw, score: None });
+    record.set(component, Measure { raw, score: Some(50) });
 }
 
 fn with(component: Component, raw: f32) -> QualityRecord {
@@ -127,10 +127,39 @@ fn light_that_nobody_mends_gives_way_in_time_and_is_recorded() {
         assert!(scene.taken.is_empty());
         let outcome = scene.run_to_end();
         assert_eq!(outcome.verdict, Verdict::Live);
-        let [warning] = outcome.evidence.warnings[..] else { panic!("{:?}", outcome.evidence) };
-        assert_eq!((warning.guidance, warning.t_ms), (hint, 1_000 + limit));
+        let expected = Warning { t_ms: 1_000 + limit, guidance: hint, component };
+        assert_eq!(outcome.evidence.warnings, [expected]);
         assert_eq!(scene.shots()[0].quality.get(component).map(|m| m.raw), Some(raw));
     }
+}
+
+#[test]
+fn what_is_well_lit_between_two_dark_moments_counts_for_neither() {
+    let mut scene = Scene::new();
+    scene.quality = with(Component::LuminanceMean, 0.01);
+    scene.run_ms(200);
+    scene.quality = good_quality();
+    scene.person.smile = 0.1;
+    (scene.obeys, scene.smiles_to) = (false, None);
+    // Nobody smiles: the capture goes on.
+    scene.run_ms(30_000);
+    scene.quality = with(Component::LuminanceMean, 0.01);
+    scene.run_ms(1_000);
+    scene.quality = good_quality();
+    scene.obeys = true;
+    assert!(scene.run_to_end().evidence.warnings.is_empty());
+}
+
+#[test]
+fn one_kind_of_light_that_gave_way_leaves_the_others() {
+    let mut scene = Scene::new();
+    scene.quality = with(Component::SceneBrightness, 0.9);
+    scene.run_ms(11_000);
+    put(&mut scene.quality, Component::OverExposurePrevention, 0.9);
+    let kept = scene.shots().len();
+    scene.run_ms(5_000);
+    assert_eq!(scene.shots().len(), kept);
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::LessLight);
 }
 
 #[test]
@@ -143,34 +172,52 @@ fn light_that_is_mended_is_no_warning() {
 }
 
 #[test]
-fn what_was_never_measured_does_not_give_way() {
-    for component in [Component::LuminanceMean, Component::UnifiedQualityScore] {
-        let mut scene = Scene::new();
-        scene.quality = with(component, f32::NAN);
-        scene.run_ms(60_000);
-        assert!(scene.shots().is_empty(), "{component:?}");
+fn what_could_not_be_measured_does_not_give_way() {
+    let numbers = [f32::NAN, f32::INFINITY].map(|raw| Measure { raw, score: Some(100) });
+    for component in [
+        Component::LuminanceMean,
+        Component::OverExposurePrevention,
+        Component::Backlight,
+        Component::MotionBlur,
+        Component::UnifiedQualityScore,
+    ] {
+        // A failure to assess, and what is no number.
+        for measure in [Measure::default()].into_iter().chain(numbers) {
+            let mut scene = Scene::new();
+            scene.quality.set(component, measure);
+            scene.run_ms(60_000);
+            assert!(scene.shots().is_empty(), "{component:?} {measure:?}");
+        }
     }
 }
 
 #[test]
-fn a_picture_of_low_learned_quality_is_dropped_until_the_hint_gives_way() {
+fn a_picture_of_a_low_unified_score_is_dropped_and_taken_again() {
     let mut scene = Scene::new();
-    scene.quality = with(Component::UnifiedQualityScore, 0.4);
-    scene.run_ms(5_000);
-    assert!(!scene.taken.is_empty() && scene.shots().is_empty());
-    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::ClearPicture);
-    let outcome = scene.run_to_end();
-    assert_eq!(outcome.verdict, Verdict::Live);
-    assert_eq!(outcome.evidence.warnings[0].guidance, Guidance::ClearPicture);
-
-    // One that was dropped is taken again, and the capture goes on.
-    let mut scene = Scene::new();
-    scene.run_to_shots(3);
     scene.quality = with(Component::UnifiedQualityScore, 0.49);
+    scene.run_ms(60_000);
+    assert!(scene.shots().is_empty());
+    let gap = scene.sequence.policy().timing.min_gap_ms;
+    assert!(scene.taken.len() > 60);
+    assert!(scene.taken.windows(2).all(|pair| pair[1].t_ms - pair[0].t_ms >= gap));
+    assert_eq!(scene.sequence.guidance().last().unwrap().guidance, Guidance::ClearPicture);
+    scene.quality = with(Component::UnifiedQualityScore, 0.5);
+    scene.run_to_shots(3);
+    scene.quality = with(Component::UnifiedQualityScore, 0.2);
     scene.run_ms(2_000);
     assert_eq!(scene.shots().len(), 3);
-    scene.quality = with(Component::UnifiedQualityScore, 0.5);
+    scene.quality = good_quality();
     assert_eq!(scene.run_to_end().verdict, Verdict::Live);
+    assert!(scene.restarts.is_empty());
+}
+
+#[test]
+fn a_picture_that_is_dropped_still_says_who_it_shows() {
+    let mut scene = Scene::new();
+    scene.run_to_shots(2);
+    scene.quality = with(Component::UnifiedQualityScore, 0.2);
+    scene.person.who = Who::Bob;
+    assert_eq!(scene.run_to_restart().reason, Reason::PersonChanged);
 }
 
 #[test]

@@ -33,8 +33,8 @@ use measures::{
     background_uniformity, backlight, compression_artifacts, crops, dynamic_range,
     expression_neutrality, eyes_open, eyes_visible, face_occlusion, glare, head_pose, head_size,
     illumination_uniformity, inter_eye_distance, luminance_mean, luminance_variance, margins,
-    motion_blur, mouth_closed, mouth_occlusion, natural_colour, over_exposure, scene_brightness,
-    sharpness, single_face, under_exposure, unified,
+    motion_blur, mouth_closed, mouth_occlusion, natural_colour, noise, over_exposure,
+    scene_brightness, sharpness, single_face, under_exposure, unified,
 };
 use points::Points;
 use portrait::Portrait;
@@ -106,6 +106,8 @@ impl Gauge {
         if record.iter().next().is_none() {
             return record;
         }
+        // The blocks are those that `guide` has just measured.
+        record.set(Component::Noise, noise::measure(sharpness::noise(&mut self.blocks)));
         self.portrait.take(frame, &face.landmarks);
         record.set(Component::Glare, glare::measure(frame, face));
         let compression = compression_artifacts::measure(frame, face);

@@ -364,6 +364,16 @@ impl Tracker {
         Ok(self.seen.face_count)
     }
 
+    /// Area of the second largest face over that of the largest, bystanders counted, when the detector ran
+    /// last; 0 when there was none.
+    #[must_use]
+    pub fn second_face(&self) -> f32 {
+        match self.detections.as_slice() {
+            [first, second, ..] => second.bounds.area() / first.bounds.area(),
+            _ => 0.0,
+        }
+    }
+
     /// Brings all tracks to this frame and looks for new faces when it is time to.
     fn advance(&mut self, vision: &mut Vision, frame: &Frame<'_>) -> Result<(), VisionError> {
         let subject = self.subject();

@@ -1,7 +1,7 @@
 //! `liveface analyze`: everything that the engine sees in still images.
 
 use liveface::{AnalysisOptions, Engine, FaceReport, Policy};
-use liveface_core::{EyeOpenness, FacePart, Frame, Gaze, Measure, Point3, QualityRecord, Rect};
+use liveface_core::{EyeOpenness, FacePart, Frame, Gaze, Point3, QualityRecord, Rect};
 use serde::Serialize;
 
 use crate::args::{AnalyzeOptions, Common};
@@ -142,16 +142,16 @@ fn print(file: &str, seen: &Seen) -> Result<(), Failure> {
 fn print_quality(quality: &QualityRecord) -> Result<(), Failure> {
     for (group, components) in GROUPS {
         let measured = components.iter().filter_map(|c| Some((*c, quality.get(*c)?)));
-        for (index, (component, Measure { raw, score })) in measured.enumerate() {
+        for (index, (component, measure)) in measured.enumerate() {
             if index == 0 {
                 console::line(format!("  {}", styled(group, Style::Strong)))?;
             }
-            let score = match score {
-                Some(score) => format!("{} {score:>3}", bar(score)),
-                None => format!("{:<14}", "not assessed"),
+            let (name, raw) = (words(component), raw_text(component, measure));
+            let value = match measure.score {
+                Some(score) => format!("{} {score:>3}   raw {raw}", bar(score)),
+                None => "not assessed".to_owned(),
             };
-            let (name, raw) = (words(component), raw_text(component, raw));
-            console::line(format!("    {name:<33}{score}   raw {raw}"))?;
+            console::line(format!("    {name:<33}{value}"))?;
         }
     }
     Ok(())

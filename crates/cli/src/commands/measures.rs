@@ -1,6 +1,7 @@
 //! Quality components as people read them.
 
 use liveface_core::Component::{self, *};
+use liveface_core::Measure;
 
 /// Every component once, by what it speaks of.
 pub(super) const GROUPS: [(&str, &[Component]); 6] = [
@@ -46,7 +47,7 @@ pub(super) const GROUPS: [(&str, &[Component]); 6] = [
     ),
     (
         "picture",
-        &[Sharpness, MotionBlur, CompressionArtifacts, NaturalColour, BackgroundUniformity],
+        &[Sharpness, MotionBlur, Noise, CompressionArtifacts, NaturalColour, BackgroundUniformity],
     ),
 ];
 
@@ -55,8 +56,12 @@ pub(super) fn words(component: Component) -> String {
     component.code().replace('_', " ")
 }
 
-/// A raw value with four or five digits that count, and its unit where it has one.
-pub(super) fn raw_text(component: Component, raw: f32) -> String {
+/// A raw value with four or five digits that count, and its unit where it has one; nothing where it could not
+/// be assessed.
+pub(super) fn raw_text(component: Component, Measure { raw, score }: Measure) -> String {
+    if score.is_none() {
+        return String::new();
+    }
     let unit = match component {
         DynamicRange => " bit",
         InterEyeDistance => " px",
@@ -91,11 +96,12 @@ mod tests {
 
     #[test]
     fn values_are_short_and_have_their_unit() {
-        assert_eq!(raw_text(HeadPoseYaw, -12.345), "-12.35°");
-        assert_eq!(raw_text(InterEyeDistance, 1234.5), "1234 px");
-        assert_eq!(raw_text(InterEyeDistance, 123.45), "123.4 px");
-        assert_eq!(raw_text(LuminanceMean, 0.123_41), "0.1234");
-        assert_eq!(raw_text(Sharpness, f32::NAN), "NaN");
+        let text = |component, raw| raw_text(component, Measure { raw, score: Some(1) });
+        assert_eq!(text(HeadPoseYaw, -12.345), "-12.35°");
+        assert_eq!(text(InterEyeDistance, 1234.5), "1234 px");
+        assert_eq!(text(InterEyeDistance, 123.45), "123.4 px");
+        assert_eq!(text(LuminanceMean, 0.123_41), "0.1234");
+        assert_eq!(text(Sharpness, f32::NAN), "NaN");
         let bars = [0, 1, 50, 99, 100].map(|score| bar(score).replace('░', ""));
         assert_eq!(bars, ["", "", "█████", "█████████", "██████████"]);
     }

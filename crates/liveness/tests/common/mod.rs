@@ -152,7 +152,7 @@ pub(crate) fn good_quality() -> QualityRecord {
 pub(crate) fn quality(values: &[(Component, f32)]) -> QualityRecord {
     let mut record = QualityRecord::default();
     for (component, raw) in values {
-        record.set(*component, Measure { raw: *raw, score: None });
+        record.set(*component, Measure { raw: *raw, score: Some(50) });
     }
     record
 }

@@ -26,6 +26,7 @@ pub(crate) mod motion_blur;
 pub(crate) mod mouth_closed;
 pub(crate) mod mouth_occlusion;
 pub(crate) mod natural_colour;
+pub(crate) mod noise;
 pub(crate) mod over_exposure;
 pub(crate) mod scene_brightness;
 pub(crate) mod sharpness;

@@ -77,21 +77,21 @@ pub(crate) fn measure(fine: &Layer, blocks: &mut Vec<f32>) -> Measure {
     }
     let mean = sum / count as f64;
     let variance = squares / count as f64 - mean * mean;
-    let raw = GREY * (variance - noise(blocks)).max(0.0) / brightness;
+    let raw = GREY * (variance - noise(blocks).unwrap_or(0.0)).max(0.0) / brightness;
     Measure {
         raw: raw as f32,
         score: score(100.0 * sigmoid(raw.max(1e-6).ln(), MIDDLE.ln(), WIDTH)),
     }
 }
 
-/// The energy of the smoothest `blocks`.
-fn noise(blocks: &mut [f32]) -> f64 {
+/// The energy of the smoothest `blocks`, which noise leaves there; `None` when there is no whole block.
+pub(crate) fn noise(blocks: &mut [f32]) -> Option<f64> {
     let index = (blocks.len() as f64 * SMOOTHER) as usize;
     if index >= blocks.len() {
-        return 0.0;
+        return None;
     }
     let (_, energy, _) = blocks.select_nth_unstable_by(index, f32::total_cmp);
-    f64::from(*energy)
+    Some(f64::from(*energy))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use liveface_core::{Component, Measure};
+use liveface_core::Component;
 use plotters::prelude::*;
 
 use super::{Picture, Seen, table};
@@ -137,12 +137,12 @@ fn write_record(page: &mut String, picture: &Picture) -> fmt::Result {
     page.push_str("<table>");
     for (group, components) in GROUPS {
         let measured = components.iter().filter_map(|c| Some((*c, quality.get(*c)?)));
-        for (index, (component, Measure { raw, score })) in measured.enumerate() {
+        for (index, (component, measure)) in measured.enumerate() {
             if index == 0 {
                 write!(page, "<tr><th colspan=\"3\">{group}")?;
             }
-            let score = score.map_or("not assessed".to_owned(), |score| score.to_string());
-            let (name, raw) = (words(component), raw_text(component, raw));
+            let score = measure.score.map_or("not assessed".to_owned(), |score| score.to_string());
+            let (name, raw) = (words(component), raw_text(component, measure));
             write!(page, "<tr><td>{name}<td>{score}<td>{raw}")?;
         }
     }

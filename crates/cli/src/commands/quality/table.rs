@@ -63,10 +63,8 @@ pub(super) fn csv(pictures: &[Picture]) -> Result<Vec<u8>, Failure> {
         let faces = picture.result.as_ref().map_or_else(|_| String::new(), |s| s.faces.to_string());
         let cells = Component::ALL.iter().flat_map(|component| {
             match picture.quality().and_then(|quality| quality.get(*component)) {
-                Some(Measure { raw, score }) => {
-                    [raw.to_string(), score.map_or_else(String::new, |score| score.to_string())]
-                }
-                None => [String::new(), String::new()],
+                Some(Measure { raw, score: Some(score) }) => [raw.to_string(), score.to_string()],
+                _ => [String::new(), String::new()],
             }
         });
         writer
