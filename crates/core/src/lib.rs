@@ -16,6 +16,7 @@ mod guidance;
 pub mod policy;
 mod quality;
 pub mod sample;
+pub mod wide;
 
 pub use capture::{
     CaptureRecord, Evidence, FrameCounts, GuidanceRecord, Restart, ShotKind, ShotRecord, Verdict,

@@ -17,6 +17,7 @@ pub(crate) struct Detail {
 
 impl Detail {
     /// Takes in the face that `view` shows.
+    #[inline(always)]
     pub(crate) fn take(&mut self, view: &View) {
         self.fine.copy(view);
         self.coarse.reduce(&self.fine);
@@ -42,6 +43,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     /// The pixels of the face in `view` and those next to them.
+    #[inline(always)]
     fn copy(&mut self, view: &View) {
         let faces = || view.rows().enumerate().filter(|(_, (_, (first, end)))| first < end);
         let left = faces().map(|(_, (_, (first, _)))| first).min().unwrap_or(0).saturating_sub(1);
@@ -60,6 +62,7 @@ impl Layer {
     }
 
     /// `fine` with each 4x4 pixels averaged; inside is what is so altogether.
+    #[inline(always)]
     fn reduce(&mut self, fine: &Self) {
         self.width = fine.width / REDUCTION;
         self.clear(fine.line.capacity() / REDUCTION, fine.inside.capacity() / REDUCTION);
@@ -88,12 +91,14 @@ impl Layer {
         self.inside.reserve(height);
         self.line.clear();
         self.line.reserve(width);
+        self.luma.clear();
+        // What the last face left in the others is written over where it is read.
         for buffer in [&mut self.luma, &mut self.smooth, &mut self.laplacian] {
-            buffer.clear();
-            buffer.reserve(width * height);
+            buffer.reserve((width * height).saturating_sub(buffer.len()));
         }
     }
 
+    #[inline(always)]
     fn filter(&mut self) {
         let (width, height) = (self.width, self.inside.len());
         for buffer in [&mut self.smooth, &mut self.laplacian] {
@@ -135,6 +140,7 @@ impl Layer {
 
     /// The rows that have pixels of the face `margin` pixels from the rectangle's edges: their number, and
     /// the columns of those pixels.
+    #[inline(always)]
     fn places(&self, margin: usize) -> impl Iterator<Item = (usize, (usize, usize))> {
         let last = self.width.saturating_sub(margin);
         let rows = self.inside.iter().enumerate();
@@ -147,11 +153,13 @@ impl Layer {
     }
 
     /// Rows of the Laplacian and the columns of them that lie in the face.
+    #[inline(always)]
     pub(crate) fn laplacian(&self) -> impl Iterator<Item = (&[f32], (usize, usize))> {
         self.places(2).map(|(y, inside)| (&self.laplacian[y * self.width..], inside))
     }
 
     /// Mean luma of the face, 0..=255; 0 when it has no pixel.
+    #[inline(always)]
     pub(crate) fn mean(&self) -> f64 {
         let (mut count, mut sums) = (0, [0.0f32; LANES]);
         for (y, (first, end)) in self.places(0) {
@@ -165,6 +173,7 @@ impl Layer {
 
     /// Mean products of the changes of the Laplacian along x and y: xx, xy, yy. `None` when there is no
     /// pixel to take them from.
+    #[inline(always)]
     pub(crate) fn tensor(&self) -> Option<[f64; 3]> {
         let (mut count, mut sums) = (0, [[0.0f32; LANES]; 3]);
         for (y, (first, end)) in self.places(3) {

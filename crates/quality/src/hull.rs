@@ -1,6 +1,6 @@
 //! The part of a picture that lies in a convex outline.
 
-use liveface_core::Point2;
+use liveface_core::{Point2, wide};
 
 /// The columns of each row of a picture that lie in the convex hull of some points; kept from picture to
 /// picture so that nothing is allocated.
@@ -20,32 +20,47 @@ impl Hull {
         (width, height): (usize, usize),
     ) {
         convex_hull(points, &mut self.corners);
-        let corners = &self.corners;
-        // Low and high crossing of each row, in turn over the edges: only rows that an edge crosses are
-        // visited.
         self.rows.clear();
         self.rows.resize(height, (width, 0));
+        wide::run(Crossings { corners: &self.corners, rows: &mut self.rows, width });
+    }
+
+    /// Of each row, the first and one past the last column inside; equal when none is.
+    pub(crate) fn rows(&self) -> &[(usize, usize)] {
+        &self.rows
+    }
+}
+
+/// The first and one past the last column of each row to be found.
+struct Crossings<'h> {
+    corners: &'h [Point2],
+    rows: &'h mut [(usize, usize)],
+    width: usize,
+}
+
+impl wide::Work for Crossings<'_> {
+    type Output = ();
+
+    /// Walks along the edges: only rows that an edge crosses are visited.
+    #[inline(always)]
+    fn run(self) {
+        let Self { corners, rows, width } = self;
+        let height = rows.len();
         for (index, a) in corners.iter().enumerate() {
             let b = corners[(index + 1) % corners.len()];
             let (upper, lower) = if a.y <= b.y { (*a, b) } else { (b, *a) };
             // A row crosses the edge when it lies at the upper end, or below it and above the lower end.
             let first = upper.y.ceil().clamp(0.0, height as f32) as usize;
             let end = lower.y.ceil().clamp(0.0, height as f32) as usize;
-            for row in first..end {
+            for (row, (low, high)) in rows.iter_mut().enumerate().take(end).skip(first) {
                 let x = a.x + (b.x - a.x) * (row as f32 - a.y) / (b.y - a.y);
-                let (low, high) = &mut self.rows[row];
                 *low = (*low).min(x.ceil().clamp(0.0, width as f32) as usize);
                 *high = (*high).max((x.floor() + 1.0).clamp(0.0, width as f32) as usize);
             }
         }
-        for (first, end) in &mut self.rows {
+        for (first, end) in rows {
             *first = (*first).min(*end);
         }
-    }
-
-    /// Of each row, the first and one past the last column inside; equal when none is.
-    pub(crate) fn rows(&self) -> &[(usize, usize)] {
-        &self.rows
     }
 }
 

@@ -26,7 +26,9 @@ mod standard;
 mod testing;
 mod view;
 
-use liveface_core::{AlignedFace, Component, Face, Frame, Measure, PersonMask, QualityRecord};
+use liveface_core::{
+    AlignedFace, Component, Face, Frame, Measure, PersonMask, QualityRecord, wide,
+};
 
 use detail::Detail;
 use measures::{
@@ -86,10 +88,10 @@ impl Gauge {
         record.set(Component::LuminanceMean, luminance);
         record.set(Component::UnderExposurePrevention, under_exposure::measure(histogram));
         record.set(Component::OverExposurePrevention, over_exposure::measure(histogram));
-        self.detail.take(&self.view);
-        let Self { detail, blocks, .. } = self;
-        record.set(Component::Sharpness, sharpness::measure(&detail.fine, blocks));
-        record.set(Component::MotionBlur, motion_blur::measure(detail));
+        let Self { view, detail, blocks, .. } = self;
+        let [sharpness, motion_blur] = wide::run(Finest { view, detail, blocks });
+        record.set(Component::Sharpness, sharpness);
+        record.set(Component::MotionBlur, motion_blur);
         let scene = scene_brightness::Scene::new(frame);
         record.set(Component::SceneBrightness, scene_brightness::measure(&scene));
         record.set(Component::Backlight, backlight::measure(&scene, face, luminance.raw));
@@ -128,6 +130,23 @@ impl Gauge {
             record.set(Component::BackgroundUniformity, measure);
         }
         record
+    }
+}
+
+/// What is measured of the finest detail: sharpness and motion blur.
+struct Finest<'g> {
+    view: &'g View,
+    detail: &'g mut Detail,
+    blocks: &'g mut Vec<f32>,
+}
+
+impl wide::Work for Finest<'_> {
+    type Output = [Measure; 2];
+
+    #[inline(always)]
+    fn run(self) -> [Measure; 2] {
+        self.detail.take(self.view);
+        [sharpness::measure(&self.detail.fine, self.blocks), motion_blur::measure(self.detail)]
     }
 }
 

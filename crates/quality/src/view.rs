@@ -1,7 +1,9 @@
 //! The face as the mesh model saw it: what the measures of every frame read.
 
 use liveface_core::sample::{self, Border, Filter, TensorForm};
-use liveface_core::{Affine, AlignedFace, Face, Frame, Landmarks, Point2, Point3, RotatedSquare};
+use liveface_core::{
+    Affine, AlignedFace, Face, Frame, Landmarks, Point2, Point3, RotatedSquare, wide,
+};
 
 use crate::hull::Hull;
 use crate::light::{Histogram, Luminance};
@@ -92,9 +94,7 @@ impl View {
         let (pixels, _) = face.rgb.as_chunks::<3>();
         for row in top.saturating_sub(1)..=(bottom + 1).min(side - 1) {
             let places = row * side + first..row * side + end;
-            for (luma, rgb) in self.luma[places.clone()].iter_mut().zip(&pixels[places]) {
-                *luma = 255.0 * sample::luma(*rgb);
-            }
+            wide::run(Row { luma: &mut self.luma[places.clone()], pixels: &pixels[places] });
         }
         self.count(pixels);
         true
@@ -121,6 +121,23 @@ impl View {
     /// neighbours on all sides, but at the picture's edges.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&[f32], (usize, usize))> {
         self.luma.chunks_exact(self.side.max(1)).zip(self.hull.rows().iter().copied())
+    }
+}
+
+/// Pixels whose luma is to be found.
+struct Row<'v> {
+    luma: &'v mut [f32],
+    pixels: &'v [[f32; 3]],
+}
+
+impl wide::Work for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (luma, rgb) in self.luma.iter_mut().zip(self.pixels) {
+            *luma = 255.0 * sample::luma(*rgb);
+        }
     }
 }
 

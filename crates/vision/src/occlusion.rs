@@ -215,10 +215,10 @@ impl Skin<'_> {
             for row in y - 1..=y + 1 {
                 for column in x - 1..=x + 1 {
                     let pixel = self.pixel(column, row);
-                    (0..3).for_each(|channel| sum[channel] += pixel[channel] / 9.0);
+                    (0..3).for_each(|channel| sum[channel] += pixel[channel]);
                 }
             }
-            Tone::of(sum)
+            Tone::of(sum.map(|channel| channel * (1.0 / 9.0)))
         });
         Tone {
             brightness: median(tones.map(|tone| tone.brightness)),
@@ -240,11 +240,14 @@ impl Skin<'_> {
                 let along = reach * (2.0 * step as f32 / (STEPS - 1) as f32 - 1.0);
                 let at = Point2::new(middle.x + along * down.x, middle.y + along * down.y);
                 let tone = Tone::of(self.between(at));
-                brightness[step] += tone.brightness / lines.len() as f32;
-                redness[step] += tone.red / lines.len() as f32;
+                brightness[step] += tone.brightness;
+                redness[step] += tone.red;
             }
         }
-        spread_about_slope(brightness).hypot(REDNESS_WEIGHT * spread_about_slope(redness))
+        let spread =
+            spread_about_slope(brightness).hypot(REDNESS_WEIGHT * spread_about_slope(redness));
+        // Of the mean over the lines.
+        spread / lines.len() as f32
     }
 
     /// The picture between its pixels, bilinear.

@@ -29,6 +29,7 @@ const GREY: f64 = 128.0;
 /// some 120 pixels wide, smoothed by the weights 1 2 1) less that of its smoothest places, times 128 over the
 /// face's mean luma. Source of the definition: Pech-Pacheco et al., 2000; the rest is own choice: detail of
 /// skin and edges grows with the light that falls on it, and halving the light is no blur.
+#[inline(always)]
 pub(crate) fn measure(fine: &Layer, blocks: &mut Vec<f32>) -> Measure {
     blocks.clear();
     blocks.reserve(fine.area() / (BLOCK * BLOCK));
