@@ -5,6 +5,7 @@
 // ONNX Runtime's C interface directly, with buffers that were made when the model was loaded.
 
 use std::ffi::{CStr, CString, c_char};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use liveface_core::sample::{self, Border, Filter, TensorForm};
@@ -54,6 +55,10 @@ impl Net {
         let side = entry.input.side().ok_or_else(|| {
             entry.wrong("the input is not one square picture of three channels, 16 to 1024 pixels")
         })?;
+        // ONNX Runtime notes an operators' domain for all sessions of the process, and fails where two threads
+        // do so at once.
+        static LOADING: Mutex<()> = Mutex::new(());
+        let loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
         let builder = Session::builder(runtime.environment())
             .map_err(|error| failed(error.to_string()))?
             // One thread: the nets are too small for two to pay, and results must not depend on it.
@@ -67,6 +72,7 @@ impl Net {
             .choice()
             .commit(&entry.file, &builder, bytes)
             .map_err(|error| failed(error.to_string()))?;
+        drop(loading);
         check_shapes(entry, &session)?;
         let tensor = |shape: &[i64]| {
             let shape: Vec<usize> = shape.iter().map(|side| *side as usize).collect();

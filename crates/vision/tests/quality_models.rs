@@ -228,3 +228,13 @@ fn they_are_loaded_when_they_are_asked_for_and_say_what_is_wrong_with_them() {
     let error = load(&runtime).unwrap().person(&whole).unwrap_err();
     assert!(matches!(error, VisionError::ModelShape { .. }), "{error}");
 }
+
+/// ONNX Runtime's list of operators' domains is one for the process.
+#[test]
+fn several_threads_load_models_at_once() {
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| vision().load_optional().unwrap());
+        }
+    });
+}
