@@ -7,7 +7,7 @@ mod common;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::capture;
 use liveface_bundle::{BundleError, Store, Tag};
@@ -51,6 +51,7 @@ fn after_a_kill_every_listed_tag_loads_wholly_and_is_old_or_new() {
     let store = Store::open(directory.path()).unwrap();
     let (mut kills_with_tag, mut saves) = (0, 0);
     for round in 0..40u64 {
+        let begun = Instant::now();
         let mut child = start(&store);
         let (send, said) = mpsc::channel();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -66,7 +67,9 @@ fn after_a_kill_every_listed_tag_loads_wholly_and_is_old_or_new() {
                 break line;
             }
         };
-        std::thread::sleep(Duration::from_micros(round * 7919 % 30_000));
+        // On a slow machine saves take longer, and so does the start.
+        let longest = Duration::from_millis(30).max(4 * begun.elapsed());
+        std::thread::sleep(longest * (round * 7919 % 30_000) as u32 / 30_000);
         child.kill().unwrap();
         child.wait().unwrap();
         reader.join().unwrap();
