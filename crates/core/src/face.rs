@@ -264,8 +264,8 @@ impl Face {
     }
 }
 
-/// A face upright in a square picture of its own, a quarter of the picture's side around it: what the
-/// mesh model saw. What looks at the face's pixels on every frame reads them here.
+/// A face upright in a square picture of its own, with a quarter of its size around it: what the mesh
+/// model saw. What looks at the face's pixels on every frame reads them here.
 #[derive(Clone, Copy)]
 pub struct AlignedFace<'p> {
     /// Width and height, in pixels.

@@ -21,7 +21,7 @@ pub trait Work {
 /// Does `work` as this processor can do it fastest.
 pub fn run<W: Work>(work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
+    if has_avx2() {
         // SAFETY: the processor has AVX2, which is all that the function asks for.
         return unsafe { with_avx2(work) };
     }
@@ -29,7 +29,26 @@ pub fn run<W: Work>(work: W) -> W::Output {
 }
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) fn has_avx2() -> bool {
+    #[cfg(test)]
+    if tests::ONLY_PORTABLE.get() {
+        return false;
+    }
+    std::arch::is_x86_feature_detected!("avx2")
+}
+
+#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn with_avx2<W: Work>(work: W) -> W::Output {
     work.run()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Pretends that the processor has no extension.
+        pub(crate) static ONLY_PORTABLE: Cell<bool> = const { Cell::new(false) };
+    }
 }

@@ -10,7 +10,7 @@ use crate::light::{Histogram, Luminance};
 
 /// Side of the picture where the mesh model's own is not at hand, in pixels, and of its region over the
 /// face's box. Source: the mesh model's.
-const SIDE: usize = 192;
+pub(crate) const SIDE: usize = 192;
 const REGION: f32 = 1.5;
 
 /// Every so many pixels, along rows and columns, one is counted: the light on a face is smooth.
@@ -59,13 +59,7 @@ impl View {
         if !side.is_finite() || side < 1.0 {
             return false;
         }
-        let [start, end] = face.landmarks.eye_centres();
-        let square = RotatedSquare {
-            centre: face.bounds.centre(),
-            side: side * REGION,
-            angle_radians: (end.y - start.y).atan2(end.x - start.x),
-        };
-        let to_picture = square.to_picture(SIDE as u32);
+        let to_picture = square(face).to_picture(SIDE as u32);
         let Some(from_picture) = to_picture.inverse() else { return false };
         let landmarks = moved(&face.landmarks, from_picture);
         let mut rgb = std::mem::take(&mut self.own);
@@ -121,6 +115,16 @@ impl View {
     /// neighbours on all sides, but at the picture's edges.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&[f32], (usize, usize))> {
         self.luma.chunks_exact(self.side.max(1)).zip(self.hull.rows().iter().copied())
+    }
+}
+
+/// What the mesh model looks at when it follows `face`.
+pub(crate) fn square(face: &Face) -> RotatedSquare {
+    let [start, end] = face.landmarks.eye_centres();
+    RotatedSquare {
+        centre: face.bounds.centre(),
+        side: face.bounds.width.max(face.bounds.height) * REGION,
+        angle_radians: (end.y - start.y).atan2(end.x - start.x),
     }
 }
 

@@ -20,7 +20,7 @@
 //! thick eyeliner may count as covered.
 
 use liveface_core::{
-    AlignedFace, CoveredParts, FacePart, Landmarks, Occlusion, Point2, Point3, landmark, sample,
+    AlignedFace, CoveredParts, FacePart, Occlusion, Point2, Point3, landmark, sample,
 };
 
 use crate::detector::sigmoid;
@@ -84,7 +84,7 @@ pub(crate) fn occlusion(face: AlignedFace<'_>, outside: impl Fn(usize) -> bool) 
     if !landmarks.points().iter().all(known) {
         return UNKNOWN;
     }
-    let face = Skin { face, landmarks };
+    let face = Skin { face };
     let lids = [landmark::LIDS_IMAGE_LEFT, landmark::LIDS_IMAGE_RIGHT];
     let corners = [landmark::EYE_IMAGE_LEFT, landmark::EYE_IMAGE_RIGHT];
     let eye_structure = lids.map(|lines| face.structure(&lines, EYE_REACH));
@@ -202,14 +202,13 @@ impl Tone {
 /// The picture of a face, read at its mesh.
 struct Skin<'a> {
     face: AlignedFace<'a>,
-    landmarks: &'a Landmarks,
 }
 
 impl Skin<'_> {
     /// The median tone at mesh points, each the mean of 3 x 3 pixels.
     fn tone<const N: usize>(&self, points: &[usize; N]) -> Tone {
         let tones = points.map(|index| {
-            let at = self.landmarks.xy(index);
+            let at = self.face.landmarks.xy(index);
             let [x, y] = [at.x, at.y].map(|value| self.inside(value.round(), 1.0) as usize);
             let mut sum = [0.0; 3];
             for row in y - 1..=y + 1 {
@@ -230,12 +229,12 @@ impl Skin<'_> {
     /// How much the picture changes along lines down the face, each through the middle of a pair of
     /// mesh points: the spread of their mean about a straight slope.
     fn structure(&self, lines: &[[usize; 2]], reach: f32) -> f32 {
-        let [top, chin] = landmark::FACE_HEIGHT.map(|index| self.landmarks.xy(index));
+        let [top, chin] = landmark::FACE_HEIGHT.map(|index| self.face.landmarks.xy(index));
         let down = Point2::new(chin.x - top.x, chin.y - top.y);
         let mut brightness = [0.0; STEPS];
         let mut redness = [0.0; STEPS];
         for [upper, lower] in lines {
-            let middle = self.landmarks.xy(*upper).midpoint(self.landmarks.xy(*lower));
+            let middle = self.face.landmarks.xy(*upper).midpoint(self.face.landmarks.xy(*lower));
             for step in 0..STEPS {
                 let along = reach * (2.0 * step as f32 / (STEPS - 1) as f32 - 1.0);
                 let at = Point2::new(middle.x + along * down.x, middle.y + along * down.y);
@@ -308,7 +307,7 @@ fn limit(distance: f32, from: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use liveface_core::LANDMARK_COUNT;
+    use liveface_core::{LANDMARK_COUNT, Landmarks};
 
     const SIDE: usize = 64;
 

@@ -3,8 +3,8 @@
 
 use super::format::Channel;
 use super::output::{Output, WHITE};
-use super::vector::Work;
 use super::{Border, CHUNK, LONGEST_BOX, View};
+use crate::wide::Work;
 
 /// How many values a line of boxes may cover in each plane; longer ones are done in parts.
 const LANES: usize = 2048;
@@ -106,6 +106,8 @@ pub(super) struct Reading<'v, 'a, 'o> {
 }
 
 impl Work for Reading<'_, '_, '_> {
+    type Output = ();
+
     #[inline(always)]
     fn run(mut self) {
         fill(self.view, &mut self.output);

@@ -28,8 +28,8 @@ use crate::frame::PixelFormat;
 use super::direct::Line;
 use super::format::YuvFactors;
 use super::output::{Output, WHITE};
-use super::vector::has_avx2;
 use super::{CHUNK, View};
+use crate::wide::has_avx2;
 
 type Vector = __m256i;
 

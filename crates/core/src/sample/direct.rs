@@ -10,8 +10,9 @@ use crate::frame::Plane;
 
 use super::format::Format;
 use super::output::{Output, WHITE};
-use super::vector::{Work, gather};
+use super::vector::gather;
 use super::{Border, CHUNK, View};
+use crate::wide::Work;
 
 /// The largest side of a box that is read in this way, in pixels. Beyond it most of a box is far
 /// from its edges, and [`super::area`] is faster.
@@ -215,6 +216,8 @@ pub(super) struct Reading<'v, 'a, 'o, F> {
 }
 
 impl<F: Format> Work for Reading<'_, '_, '_, F> {
+    type Output = ();
+
     #[inline(always)]
     fn run(mut self) {
         fill::<F>(self.view, &mut self.output);

@@ -30,6 +30,7 @@ use std::marker::PhantomData;
 
 use crate::frame::{Frame, PixelFormat, Plane};
 use crate::geometry::Affine;
+use crate::wide;
 
 use format::{Channel, Colours, Format, Interleaved, Packed, Planar, SemiPlanar};
 use output::Output;
@@ -217,7 +218,7 @@ fn read(view: &View<'_>, output: Output<'_>) {
     let straight = map.b == 0.0 && map.c == 0.0 || map.a == 0.0 && map.d == 0.0;
     let longest = view.box_size.0.max(view.box_size.1);
     if longest > direct::LARGEST_BOX || straight && longest > 1.0 {
-        return vector::run(area::Reading { view, output });
+        return wide::run(area::Reading { view, output });
     }
     match view.format {
         PixelFormat::Rgb8 => direct::<Packed<3, 0>>(view, output),
@@ -231,7 +232,7 @@ fn read(view: &View<'_>, output: Output<'_>) {
 }
 
 fn direct<F: Format>(view: &View<'_>, output: Output<'_>) {
-    vector::run(direct::Reading { view, output, format: PhantomData::<F> });
+    wide::run(direct::Reading { view, output, format: PhantomData::<F> });
 }
 
 #[cfg(test)]
@@ -412,9 +413,9 @@ mod tests {
         only_portable: bool,
     ) -> Vec<u32> {
         let mut levels = vec![f32::NAN; (size.0 * size.1 * 3) as usize];
-        vector::tests::ONLY_PORTABLE.set(only_portable);
+        crate::wide::tests::ONLY_PORTABLE.set(only_portable);
         tensor(frame, map, size, filter, border, form, &mut levels);
-        vector::tests::ONLY_PORTABLE.set(false);
+        crate::wide::tests::ONLY_PORTABLE.set(false);
         levels.into_iter().map(f32::to_bits).collect()
     }
 
@@ -501,9 +502,9 @@ mod tests {
             let form = TensorForm { planar, bgr: limited, ..LEVELS };
             let read = |only_portable| {
                 let mut bytes = Vec::new();
-                vector::tests::ONLY_PORTABLE.set(only_portable);
+                crate::wide::tests::ONLY_PORTABLE.set(only_portable);
                 rgb8(&frame, map, size, filter, border, &mut bytes);
-                vector::tests::ONLY_PORTABLE.set(false);
+                crate::wide::tests::ONLY_PORTABLE.set(false);
                 (levels(&frame, map, size, filter, border, &form, only_portable), bytes)
             };
             let (levels, bytes) = read(false);

@@ -5,16 +5,11 @@
 //! keeps its colour or fades slowly.
 
 use liveface_core::sample::{self, Border, Filter, TensorForm};
-use liveface_core::{Face, Frame, Measure, RotatedSquare};
+use liveface_core::{Face, Frame, Measure};
 
 use crate::hull::Hull;
 use crate::mapping::score;
-use crate::view::OUTLINE;
-
-/// Side of the picture that is searched, in pixels, and of its region over the face's box, so that a face is
-/// some 120 pixels wide.
-const SIDE: usize = 192;
-const REGION: f32 = 1.5;
+use crate::view::{OUTLINE, SIDE, square};
 
 /// A highlight has no channel below this, 0..=255. Own choice: all are saturated, but for noise and
 /// compression.
@@ -38,13 +33,7 @@ const STRONG: f64 = 0.015;
 /// are 235 or more, 16 pixels to a tenth of the face in all, that are 60 levels brighter than what
 /// surrounds them. 0 to 1. Score: 100 exp(-raw / 0.015).
 pub(crate) fn measure(frame: &Frame<'_>, face: &Face) -> Measure {
-    let [start, end] = face.landmarks.eye_centres();
-    let square = RotatedSquare {
-        centre: face.bounds.centre(),
-        side: face.bounds.width.max(face.bounds.height) * REGION,
-        angle_radians: (end.y - start.y).atan2(end.x - start.x),
-    };
-    let to_picture = square.to_picture(SIDE as u32);
+    let to_picture = square(face).to_picture(SIDE as u32);
     let Some(from_picture) = to_picture.inverse() else { return Measure::default() };
     let mut rgb = vec![0.0; SIDE * SIDE * 3];
     let form = TensorForm { planar: false, bgr: false, mean: 0.0, scale: 1.0 };
