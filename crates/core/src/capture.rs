@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Finding;
 use crate::face::Pose;
 use crate::guidance::{Challenge, Guidance, Reason};
 use crate::quality::{Component, QualityRecord};
@@ -94,9 +95,43 @@ pub struct FrameCounts {
     pub dropped: u64,
 }
 
+/// How one challenge was answered. Times are frame times, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Response {
+    /// What was asked for.
+    pub challenge: Challenge,
+    /// When it was shown first.
+    pub asked_ms: u64,
+    /// When the answer began; `None` when it never did.
+    pub began_ms: Option<u64>,
+    /// When it was complete; `None` when it never was.
+    pub done_ms: Option<u64>,
+}
+
+/// The challenges of a capture, and how they were answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenges {
+    /// What is asked for, in this order. The order follows from the seed and the policy.
+    pub order: Vec<Challenge>,
+    /// How many orders were equally likely.
+    pub possible_orders: u64,
+    /// Directions that the policy leaves out for a person who cannot turn there.
+    pub left_out: Vec<Challenge>,
+    /// What was asked for so far, since the last restart.
+    pub responses: Vec<Response>,
+    /// Turns that nothing asked for, in all.
+    pub unasked_turns: u32,
+}
+
 /// What the verdict rests on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
+    /// Every kind of evidence, in the order of [`EvidenceKind::ALL`](crate::EvidenceKind::ALL).
+    pub findings: Vec<Finding>,
+    /// All findings together, 0 (attack) to 1 (live); `None` when there is none.
+    pub live: Option<f32>,
+    /// What the person was asked to do, and how it was answered.
+    pub challenges: Challenges,
     /// Median of the passive check over all pictures, 0 (attack) to 1 (live).
     pub pad_live_median: Option<f32>,
     /// Lowest passive check over all pictures.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Instrument;
 use crate::frame::Timestamp;
 use crate::geometry::{Affine, Point2, Point3, Rect};
 
@@ -316,4 +317,6 @@ pub struct Observation {
     pub faces: Vec<Face>,
     /// Faces seen in all: those followed, and those that the detector sees and no track follows.
     pub face_count: usize,
+    /// What the pixels say of paper or a screen around the first face, when this frame was looked at for it.
+    pub instrument: Option<Instrument>,
 }

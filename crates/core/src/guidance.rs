@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A closed list of codes, each with a line of English.
 macro_rules! coded {
     ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $code:literal, $text:literal;)+ }) => {
         $(#[$outer])*
@@ -34,6 +35,8 @@ macro_rules! coded {
         }
     };
 }
+
+pub(crate) use coded;
 
 coded! {
     /// The one thing for the person to do now.
@@ -68,6 +71,12 @@ coded! {
         RelaxFace = "relax_face", "Relax your face";
         /// The smile challenge.
         Smile = "smile", "Smile";
+        /// The turn-image-left challenge: the nose points to image left, the subject turns to their own right.
+        TurnImageLeft = "turn_image_left", "Slowly turn your head to your right";
+        /// The turn-image-right challenge: the nose points to image right, the subject turns to their own left.
+        TurnImageRight = "turn_image_right", "Slowly turn your head to your left";
+        /// The look-up challenge.
+        LookUp = "look_up", "Slowly look up";
         /// The head has not moved at all since the last picture.
         MoveSlightly = "move_slightly", "Move your head a little";
         /// Everything is right, pictures are being taken.
@@ -92,6 +101,38 @@ coded! {
         TimeUsedUp = "time_used_up", "The capture took longer than allowed";
         /// The face was never as the gates ask; the last guidance says which.
         GuidanceNotFollowed = "guidance_not_followed", "The last guidance was not followed";
+        /// The head turned in another direction than the one that was asked for.
+        WrongDirection = "wrong_direction", "The head turned in another direction than the one asked for";
+        /// The head turned while no turn was asked for, more often than the policy allows.
+        UnaskedTurn = "unasked_turn", "The head turned before it was asked to";
+        /// What was asked for was not done within the time that the policy allows.
+        NoResponse = "no_response", "What was asked for was not done in time";
+        /// What was asked for was done sooner, faster or more jerkily than a person does it.
+        UnnaturalResponse = "unnatural_response", "The answer to what was asked for was not as a person's";
+        /// Landmarks of different depth move as one plane does.
+        FlatPicture = "flat_picture", "The face turns like a flat picture";
+        /// The face never moved by itself.
+        StillPicture = "still_picture", "The face moves like a still picture: nothing in it moves by itself";
+        /// The eyes move without the face around them, as behind a mask with holes.
+        CutOutEyes = "cut_out_eyes", "The eyes move apart from the face, as behind a cut-out";
+        /// Straight edges around the face move with it.
+        BorderAroundFace = "border_around_face", "A border around the face moves with it: paper or a screen";
+        /// What is behind the face moves with it.
+        SurroundingsFollow = "surroundings_follow", "The surroundings move with the face as in a picture of it";
+        /// A regular pattern lies over the face.
+        ScreenPattern = "screen_pattern", "A regular pattern lies over the picture, as of a screen or a print";
+        /// Frames that were seen before came again.
+        LoopedFrames = "looped_frames", "Frames that were seen before came again";
+        /// The frames' timestamps are not those of a camera.
+        ImpossibleTimestamps = "impossible_timestamps", "The frames' timestamps are not those of a camera";
+        /// The picture's size or its noise changed in the middle.
+        StreamChanged = "stream_changed", "The picture's size or noise changed in the middle of the capture";
+        /// The camera is known to be a program.
+        VirtualCamera = "virtual_camera", "The camera is a program that plays frames";
+        /// Nothing is wrong by itself, but the evidence for a live person is too weak in all.
+        EvidenceWeak = "evidence_weak", "The evidence for a live person is too weak in all";
+        /// Evidence that the policy requires was not seen.
+        EvidenceMissing = "evidence_missing", "Evidence that is required could not be seen";
         /// The passive check doubts that the face is live.
         PresentationDoubtful = "presentation_doubtful", "The passive check doubts that a live face was shown";
         /// The passive check takes the face for a print or a screen.
@@ -106,6 +147,12 @@ coded! {
     Challenge {
         /// A smile.
         Smile = "smile", "Smile";
+        /// The nose points to image left: the subject turns to their own right.
+        TurnImageLeft = "turn_image_left", "Turn to your right";
+        /// The nose points to image right: the subject turns to their own left.
+        TurnImageRight = "turn_image_right", "Turn to your left";
+        /// The chin goes up.
+        LookUp = "look_up", "Look up";
     }
 }
 

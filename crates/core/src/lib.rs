@@ -9,6 +9,7 @@
 
 mod capture;
 mod embedding;
+mod evidence;
 mod face;
 mod frame;
 mod geometry;
@@ -19,10 +20,11 @@ pub mod sample;
 pub mod wide;
 
 pub use capture::{
-    CaptureRecord, Evidence, FrameCounts, GuidanceRecord, Restart, ShotKind, ShotRecord, Verdict,
-    Warning,
+    CaptureRecord, Challenges, Evidence, FrameCounts, GuidanceRecord, Response, Restart, ShotKind,
+    ShotRecord, Verdict, Warning,
 };
 pub use embedding::Embedding;
+pub use evidence::{Border, EvidenceKind, Finding, Following, Instrument};
 pub use face::{
     AlignedFace, CoveredParts, Expression, EyeOpenness, Face, FacePart, Gaze, LANDMARK_COUNT,
     Landmarks, Measured, Observation, Occlusion, PersonMask, Pose, landmark,

@@ -14,6 +14,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::guidance::Challenge;
+
 /// Why a policy was refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -74,6 +76,20 @@ section! {
         timing: Timing = Timing::default();
         /// Whether the face is live.
         presentation: Presentation = Presentation::default();
+        /// What the person is asked to do.
+        challenge: ChallengeLimits = ChallengeLimits::default();
+        /// Paper and screens around the face.
+        surroundings: SurroundingsLimits = SurroundingsLimits::default();
+        /// Patterns of screens and prints.
+        texture: TextureLimits = TextureLimits::default();
+        /// How solid and alive the face is.
+        shape: ShapeLimits = ShapeLimits::default();
+        /// How the eyes move.
+        eyes: EyesLimits = EyesLimits::default();
+        /// Whether the frames are a camera's.
+        stream: StreamLimits = StreamLimits::default();
+        /// How the evidence is put together.
+        fusion: Fusion = Fusion::default();
         /// Whether two faces are one person's.
         identity: Identity = Identity::default();
         /// How pictures are stored.
@@ -285,6 +301,135 @@ section! {
         attack_below: f32 = 0.1;
         /// More pictures than this with a passive score below `attack_below`, or the selfie among them, make the verdict "retry". Own choice: one may be blurred.
         max_attack_images: u32 = 1;
+    }
+}
+
+/// What the person is asked to do while pictures are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChallengeKind {
+    /// Nothing.
+    None,
+    /// To smile.
+    Smile,
+    /// To turn the head, in an order that follows from the seed.
+    Turns,
+}
+
+section! {
+    /// What the person is asked to do. Angles are degrees against the person's own neutral pose.
+    ChallengeLimits {
+        /// What is asked for.
+        kind: ChallengeKind = ChallengeKind::Smile;
+        /// Directions to turn to; leave out those that a person cannot do. Source: Smile ID enhanced capture.
+        directions: Vec<Challenge> = vec![Challenge::TurnImageLeft, Challenge::TurnImageRight, Challenge::LookUp];
+        /// Turns in all, each direction at least once, in an order drawn from all that are possible. Own choice: three directions once each have 6 orders, which a recording meets too often; five turns have 150.
+        turns: u32 = 5;
+        /// Least turn to a side that is complete. Source: between Smile ID's 14 (iOS) and 27 (Android).
+        turn_degrees: f32 = 20.0;
+        /// Least lift of the chin that is complete. Source: between Smile ID's web 7 and Android 17.
+        up_degrees: f32 = 12.0;
+        /// Share of a complete turn that is half-way. Source: Smile ID iOS, 0.15 of 0.25 rad.
+        half_way: f32 = 0.5;
+        /// Share of a complete turn that is still the centre. Own choice.
+        centre: f32 = 0.35;
+        /// A turn may go aside in the other directions by so much of their own complete turns. Own choice: a diagonal is no turn.
+        max_aside: f32 = 0.8;
+        /// Farthest turn to a side. Source: the mesh loses the far cheek beyond.
+        max_turn_degrees: f32 = 60.0;
+        /// A complete turn is held for so long, milliseconds. Source: Smile ID Android, 150.
+        hold_ms: u64 = 200;
+        /// Between two turns the head stays in the centre for so long at least, milliseconds. Own choice.
+        min_pause_ms: u64 = 250;
+        /// And at most; how long is drawn anew for each turn. Own choice: a recording does not know when it is asked.
+        max_pause_ms: u64 = 1_250;
+        /// An answer that begins sooner after it was asked for was not an answer, milliseconds. Source: the fastest reactions to something seen take some 150.
+        min_reaction_ms: u64 = 120;
+        /// An answer must be complete so soon after it was asked for, milliseconds. Own choice.
+        max_response_ms: u64 = 10_000;
+        /// So many turns that nothing asked for may happen. Own choice: a glance aside.
+        max_unasked_turns: u32 = 1;
+    }
+}
+
+section! {
+    /// Paper and screens around the face.
+    SurroundingsLimits {
+        /// A frame is looked at so often at most, milliseconds of frame time. Own choice: it costs as much as some frames' other measures together.
+        look_every_ms: u64 = 200;
+    }
+}
+
+section! {
+    /// Patterns of screens and prints. Looked for when the surroundings are.
+    TextureLimits {
+        /// So many frames must have been looked at. Own choice.
+        min_frames: u32 = 3;
+    }
+}
+
+section! {
+    /// How solid and alive the face is.
+    ShapeLimits {
+        /// A turn must have moved the head by so many degrees before its shape can be told. Own choice.
+        min_turn_degrees: f32 = 12.0;
+    }
+}
+
+section! {
+    /// How the eyes move.
+    EyesLimits {
+        /// So much must have been seen, milliseconds. Own choice.
+        min_seen_ms: u64 = 1_000;
+    }
+}
+
+section! {
+    /// Whether the frames are a camera's.
+    StreamLimits {
+        /// So many frames in a row that were all seen before, in the same order, are a loop. Own choice: sensor noise never repeats.
+        looped_frames: u32 = 3;
+    }
+}
+
+/// What one kind of evidence counts. All are given together, without defaults of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weight {
+    /// How much its log-odds count in the sum.
+    pub weight: f32,
+    /// A score below this makes the verdict "attack" whatever the others say, 0 to 1.
+    pub attack_below: f32,
+    /// A score below this makes the verdict "retry" at best, 0 to 1.
+    pub retry_below: f32,
+    /// Whether a capture without it can be live.
+    pub required: bool,
+}
+
+section! {
+    /// How the evidence is put together: each kind of evidence has its own limits, and the log-odds of all scores,
+    /// each times its weight, are summed. Own choice throughout: rendered fixtures cannot calibrate it.
+    Fusion {
+        /// The passive check.
+        passive: Weight = Weight { weight: 1.0, attack_below: 0.1, retry_below: 0.5, required: true };
+        /// 3-D shape.
+        shape: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
+        /// How the challenges were answered.
+        response: Weight = Weight { weight: 0.5, attack_below: 0.05, retry_below: 0.3, required: false };
+        /// What moves with the face.
+        surroundings: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
+        /// Patterns of screens and prints.
+        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: true };
+        /// Whether the frames are a camera's.
+        stream: Weight = Weight { weight: 0.5, attack_below: 0.1, retry_below: 0.4, required: true };
+        /// How the eyes move.
+        eyes: Weight = Weight { weight: 0.5, attack_below: 0.2, retry_below: 0.4, required: false };
+        /// Whether all pictures show one person.
+        person: Weight = Weight { weight: 0.5, attack_below: 0.0, retry_below: 0.5, required: true };
+        /// A sum whose probability is below this makes the verdict "attack", 0 to 1.
+        attack_below: f32 = 0.1;
+        /// A sum whose probability is below this makes the verdict "retry", 0 to 1.
+        retry_below: f32 = 0.5;
     }
 }
 

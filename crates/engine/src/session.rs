@@ -71,7 +71,7 @@ impl Session {
         Ok(Self {
             engine,
             seed,
-            tracker: Tracker::new(policy.tracking.clone()),
+            tracker: Tracker::new(policy.tracking.clone()).watching(policy.surroundings.clone()),
             gauge: Gauge::default(),
             sequence: Sequence::new(policy),
             images: Vec::new(),

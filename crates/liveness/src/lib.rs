@@ -21,6 +21,7 @@
 //! the first picture on. Whatever the state, the capture ends when its time is used up or the app
 //! ends it.
 
+mod evidence;
 mod gates;
 mod hints;
 mod sequence;

@@ -9,6 +9,7 @@ mod detector;
 mod embedding;
 mod error;
 mod expression;
+mod instrument;
 mod kernels;
 mod learned_quality;
 mod manifest;
@@ -27,6 +28,7 @@ mod tracker;
 
 pub use detector::Detection;
 pub use error::VisionError;
+pub use instrument::InstrumentWatch;
 pub use models::{ModelFiles, ModelSource};
 pub use provider::{ModelProvider, Provider};
 pub use runtime::{ONNX_RUNTIME_VERSION, Runtime};

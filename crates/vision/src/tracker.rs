@@ -12,6 +12,7 @@ use crate::detector::{Detection, Detector};
 use crate::embedding::Embedder;
 use crate::error::VisionError;
 use crate::expression::expression;
+use crate::instrument::InstrumentWatch;
 use crate::learned_quality::LearnedQuality;
 use crate::mesh::{Mesh, MeshResult};
 use crate::models::ModelFiles;
@@ -271,6 +272,8 @@ pub struct Tracker {
     unfollowed: usize,
     /// In how many frames to look yet for a face that may have gone behind another.
     look_behind: u32,
+    /// What looks for paper and screens around the first face, and how often.
+    watch: Option<(InstrumentWatch, policy::SurroundingsLimits)>,
 }
 
 /// What is remembered of a face from frame to frame, beside what was last seen of it.
@@ -307,7 +310,15 @@ impl Tracker {
             detected_here: false,
             unfollowed: 0,
             look_behind: 0,
+            watch: None,
         }
+    }
+
+    /// Looks for paper and screens around the first face, too.
+    #[must_use]
+    pub fn watching(mut self, limits: policy::SurroundingsLimits) -> Self {
+        self.watch = Some((InstrumentWatch::default(), limits));
+        self
     }
 
     /// Looks at the next frame. What it saw is lent until the one after it.
@@ -336,6 +347,10 @@ impl Tracker {
         (self.seen.width, self.seen.height) = (frame.width(), frame.height());
         self.seen.fingerprint = sample::fingerprint(frame);
         self.seen.face_count = self.seen.faces.len() + self.unfollowed;
+        self.seen.instrument = match (&mut self.watch, self.seen.faces.first()) {
+            (Some((watch, limits)), Some(face)) => watch.look(frame, face, limits),
+            _ => None,
+        };
         Ok(&self.seen)
     }
 

@@ -1,0 +1,50 @@
+//! The evidence: what each kind of it is gathered from, and what it says.
+//!
+//! Each kind has a room of its own here, that takes in frames and gives a finding: a score of 0 (attack) to 1
+//! (live) and what speaks against. None decides; the fusion does.
+
+mod eyes;
+mod shape;
+mod stream;
+mod surroundings;
+mod texture;
+
+use liveface_core::{Finding, Observation, Policy};
+
+use crate::gates;
+
+/// All that is gathered frame by frame, over the whole capture: what speaks of an attack is not forgotten when
+/// the sequence starts again.
+#[derive(Default)]
+pub(crate) struct Witnesses {
+    shape: shape::Shape,
+    surroundings: surroundings::Surroundings,
+    texture: texture::Texture,
+    stream: stream::Stream,
+    eyes: eyes::Eyes,
+}
+
+impl Witnesses {
+    /// Takes in a frame. Only the stream is looked at where there is not exactly one face.
+    pub(crate) fn see(&mut self, observation: &Observation, now_ms: u64, policy: &Policy) {
+        self.stream.see(observation, &policy.stream);
+        let Ok(face) = gates::only_face(observation) else { return };
+        self.shape.see(face, now_ms, &policy.shape);
+        self.eyes.see(face, now_ms, &policy.eyes);
+        if let Some(instrument) = &observation.instrument {
+            self.surroundings.see(face, instrument, now_ms, &policy.surroundings);
+            self.texture.see(instrument, &policy.texture);
+        }
+    }
+
+    /// What was found so far.
+    pub(crate) fn findings(&self, policy: &Policy) -> [Finding; 5] {
+        [
+            self.shape.finding(&policy.shape),
+            self.surroundings.finding(&policy.surroundings),
+            self.texture.finding(&policy.texture),
+            self.stream.finding(&policy.stream),
+            self.eyes.finding(&policy.eyes),
+        ]
+    }
+}

@@ -1,0 +1,17 @@
+//! The stream: whether the frames are a camera's.
+
+use liveface_core::{EvidenceKind, Finding, Observation, policy};
+
+/// Gathers it frame by frame.
+#[derive(Default)]
+pub(crate) struct Stream;
+
+impl Stream {
+    /// Takes in a frame.
+    pub(crate) fn see(&mut self, _observation: &Observation, _limits: &policy::StreamLimits) {}
+
+    /// What was found so far.
+    pub(crate) fn finding(&self, _limits: &policy::StreamLimits) -> Finding {
+        Finding::unseen(EvidenceKind::Stream)
+    }
+}

@@ -1,0 +1,47 @@
+//! Presentation attack instruments: what the pixels say of paper or a screen that shows the face.
+
+mod border;
+mod following;
+mod pattern;
+
+use std::time::Duration;
+
+use liveface_core::{Face, Frame, Instrument, Timestamp, policy};
+
+/// Looks for paper and screens around a face: in single pictures, and from frame to frame.
+#[derive(Default)]
+pub struct InstrumentWatch {
+    looked: Option<Timestamp>,
+    border: border::Finder,
+    following: following::Follower,
+    pattern: pattern::Meter,
+}
+
+impl InstrumentWatch {
+    /// What `frame` shows around `face`, and how it moved since the last look; `None` when that was a moment
+    /// ago.
+    pub fn look(
+        &mut self,
+        frame: &Frame<'_>,
+        face: &Face,
+        limits: &policy::SurroundingsLimits,
+    ) -> Option<Instrument> {
+        let pause = Duration::from_millis(limits.look_every_ms);
+        let now = frame.timestamp();
+        if self.looked.is_some_and(|last| last < now && now - last < pause) {
+            return None;
+        }
+        self.looked = Some(now);
+        let following = self.following.follow(frame, face);
+        Some(Instrument { following, ..self.still(frame, face) })
+    }
+
+    /// What a single picture shows around `face`.
+    pub fn still(&mut self, frame: &Frame<'_>, face: &Face) -> Instrument {
+        Instrument {
+            border: self.border.find(frame, face),
+            following: None,
+            pattern: self.pattern.strength(frame, face),
+        }
+    }
+}
