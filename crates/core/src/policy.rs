@@ -34,7 +34,7 @@ pub enum PolicyError {
         rule: &'static str,
     },
     /// No preset of that name.
-    #[error("there is no preset `{0}`; the presets are: smart-selfie")]
+    #[error("there is no preset `{0}`; the presets are: smart-selfie, enhanced, passive")]
     Preset(String),
 }
 
@@ -267,6 +267,8 @@ section! {
         smile_from: u32 = 3;
         /// Least change of any head angle between two pictures, degrees. Source: Smile ID Android, 0.75.
         min_motion_degrees: f32 = 0.75;
+        /// So many restarts end the capture. Own choice: each gives another order of turns to meet.
+        max_restarts: u32 = 5;
         /// So many equal pictures in a row are a frozen camera. Own choice: sensor noise never repeats.
         frozen_frames: u32 = 5;
     }
@@ -295,12 +297,14 @@ section! {
 section! {
     /// Whether the face is live.
     Presentation {
-        /// A median passive score below this makes the verdict "retry", 0 to 1. Source: the model's own threshold.
-        retry_below: f32 = 0.5;
-        /// A median passive score below this makes the verdict "attack", 0 to 1. Own choice: the net alone must not decide a close case.
+        /// A picture with a passive score below this looks like an attack, 0 to 1. Own choice: the net alone must not decide a close case.
         attack_below: f32 = 0.1;
-        /// More pictures than this with a passive score below `attack_below`, or the selfie among them, make the verdict "retry". Own choice: one may be blurred.
+        /// More pictures than this that look like an attack, or the selfie among them, leave no more than `doubtful_score`. Own choice: one may be blurred.
         max_attack_images: u32 = 1;
+        /// What a capture with such pictures has at most, 0 to 1. Own choice: between `fusion.passive.attack_below` and `fusion.passive.retry_below`.
+        doubtful_score: f32 = 0.3;
+        /// Least room around the face that the passive check needs: the picture's width and height over the face's. Source: its model was made for 2.7 and is at chance on faces without surroundings.
+        min_room: f32 = 1.7;
     }
 }
 
@@ -328,11 +332,11 @@ section! {
         /// Least turn to a side that is complete. Source: between Smile ID's 14 (iOS) and 27 (Android).
         turn_degrees: f32 = 20.0;
         /// Least lift of the chin that is complete. Source: between Smile ID's web 7 and Android 17.
-        up_degrees: f32 = 12.0;
+        up_degrees: f32 = 13.0;
         /// Share of a complete turn that is half-way. Source: Smile ID iOS, 0.15 of 0.25 rad.
         half_way: f32 = 0.5;
         /// Share of a complete turn that is still the centre. Own choice.
-        centre: f32 = 0.35;
+        centre: f32 = 0.45;
         /// A turn may go aside in the other directions by so much of their own complete turns. Own choice: a diagonal is no turn.
         max_aside: f32 = 0.8;
         /// Farthest turn to a side. Source: the mesh loses the far cheek beyond.
@@ -347,6 +351,12 @@ section! {
         min_reaction_ms: u64 = 120;
         /// An answer must be complete so soon after it was asked for, milliseconds. Own choice.
         max_response_ms: u64 = 10_000;
+        /// An answer that begins later than this after it was asked for is slow, milliseconds. Own choice.
+        slow_reaction_ms: u64 = 3_000;
+        /// Fastest turn from one frame to the next, degrees a second. Own choice: who turns as asked, slowly, reaches 200; a cut between two pictures at 30 frames a second makes 600 of 20 degrees.
+        max_speed_degrees: f32 = 600.0;
+        /// Largest share of all movement of a turn that goes back before it is complete, 0 to 1. Own choice.
+        max_back: f32 = 0.4;
         /// So many turns that nothing asked for may happen. Own choice: a glance aside.
         max_unasked_turns: u32 = 1;
     }
@@ -419,9 +429,9 @@ section! {
         /// What moves with the face.
         surroundings: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Patterns of screens and prints.
-        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: true };
+        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Whether the frames are a camera's.
-        stream: Weight = Weight { weight: 0.5, attack_below: 0.1, retry_below: 0.4, required: true };
+        stream: Weight = Weight { weight: 0.5, attack_below: 0.1, retry_below: 0.4, required: false };
         /// How the eyes move.
         eyes: Weight = Weight { weight: 0.5, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Whether all pictures show one person.
@@ -433,6 +443,128 @@ section! {
     }
 }
 
+impl ChallengeLimits {
+    /// Checks that the challenges can be answered, and are some.
+    fn check(&self) -> Result<(), PolicyError> {
+        let rule = |name, value: String, holds: bool, rule| {
+            holds.then_some(()).ok_or(PolicyError::Value { name, value, rule })
+        };
+        let directions = &self.directions;
+        let are_turns = directions.iter().enumerate().all(|(index, direction)| {
+            *direction != Challenge::Smile && !directions[..index].contains(direction)
+        });
+        rule(
+            "challenge.directions",
+            directions.iter().map(|direction| direction.code()).collect::<Vec<_>>().join(", "),
+            are_turns && !directions.is_empty(),
+            "one or more of turn_image_left, turn_image_right and look_up, each once",
+        )?;
+        rule(
+            "challenge.turns",
+            self.turns.to_string(),
+            (directions.len()..=16).contains(&(self.turns as usize)),
+            "as many as challenge.directions to 16",
+        )?;
+        for (name, degrees) in [
+            ("challenge.turn_degrees", self.turn_degrees),
+            ("challenge.up_degrees", self.up_degrees),
+        ] {
+            rule(name, degrees.to_string(), (5.0..=45.0).contains(&degrees), "5 to 45")?;
+        }
+        rule(
+            "challenge.max_turn_degrees",
+            self.max_turn_degrees.to_string(),
+            self.max_turn_degrees > self.turn_degrees && self.max_turn_degrees <= 90.0,
+            "more than challenge.turn_degrees, at most 90",
+        )?;
+        rule(
+            "challenge.half_way",
+            self.half_way.to_string(),
+            self.half_way > 0.0 && self.half_way < 1.0,
+            "between 0 and 1",
+        )?;
+        rule(
+            "challenge.centre",
+            self.centre.to_string(),
+            self.centre > 0.0 && self.centre <= self.half_way,
+            "more than 0, at most challenge.half_way",
+        )?;
+        rule(
+            "challenge.max_aside",
+            self.max_aside.to_string(),
+            self.max_aside > 0.0 && self.max_aside <= 1.0,
+            "more than 0, at most 1: a diagonal must not be two turns",
+        )?;
+        rule(
+            "challenge.max_back",
+            self.max_back.to_string(),
+            (0.0..=1.0).contains(&self.max_back),
+            "between 0 and 1",
+        )?;
+        rule(
+            "challenge.max_speed_degrees",
+            self.max_speed_degrees.to_string(),
+            self.max_speed_degrees.is_finite() && self.max_speed_degrees > 0.0,
+            "a positive number",
+        )?;
+        rule(
+            "challenge.max_pause_ms",
+            self.max_pause_ms.to_string(),
+            (self.min_pause_ms..=60_000).contains(&self.max_pause_ms),
+            "challenge.min_pause_ms to 60000",
+        )?;
+        rule(
+            "challenge.slow_reaction_ms",
+            self.slow_reaction_ms.to_string(),
+            (self.min_reaction_ms..=self.max_response_ms).contains(&self.slow_reaction_ms),
+            "challenge.min_reaction_ms to challenge.max_response_ms",
+        )?;
+        let hold_ms = self.hold_ms.saturating_add(self.min_reaction_ms);
+        rule(
+            "challenge.max_response_ms",
+            self.max_response_ms.to_string(),
+            self.max_response_ms > hold_ms && self.max_response_ms <= 120_000,
+            "more than challenge.min_reaction_ms and challenge.hold_ms together, at most 120000",
+        )
+    }
+}
+
+impl Fusion {
+    /// Checks that every limit is one.
+    fn check(&self) -> Result<(), PolicyError> {
+        let rule = |name, given: String, holds: bool, rule| {
+            holds.then_some(()).ok_or(PolicyError::Value { name, value: given, rule })
+        };
+        for (name, limits) in [
+            ("fusion.passive", self.passive),
+            ("fusion.shape", self.shape),
+            ("fusion.response", self.response),
+            ("fusion.surroundings", self.surroundings),
+            ("fusion.texture", self.texture),
+            ("fusion.stream", self.stream),
+            ("fusion.eyes", self.eyes),
+            ("fusion.person", self.person),
+        ] {
+            let Weight { weight, attack_below, retry_below, .. } = limits;
+            let works = weight.is_finite()
+                && weight >= 0.0
+                && (0.0..=retry_below).contains(&attack_below)
+                && retry_below <= 1.0;
+            let given = format!("weight {weight}, attack {attack_below}, retry {retry_below}");
+            rule(
+                name,
+                given,
+                works,
+                "a weight of 0 or more, attack_below up to retry_below up to 1",
+            )?;
+        }
+        let holds =
+            (0.0..=self.retry_below).contains(&self.attack_below) && self.retry_below <= 1.0;
+        let given = format!("attack {}, retry {}", self.attack_below, self.retry_below);
+        rule("fusion.retry_below", given, holds, "from fusion.attack_below to 1")
+    }
+}
+
 section! {
     /// Whether two faces are one person's. Cosine similarity of embeddings, -1 to 1. Measured with
     /// the embedding that is shipped: photos of one person 0.71 to 0.94, of different persons at
@@ -440,6 +572,10 @@ section! {
     Identity {
         /// From the first picture on, each face must be at least this similar to the one looked at before it or to a kept picture. Own choice: rendered heads keep 0.89 and more from frame to frame even when a smile begins, different ones reach at most 0.84.
         link_similarity: f32 = 0.86;
+        /// The same while a turn of the head is asked for. Own choice: rendered heads keep 0.86 and more in a turn of 12 degrees from frame to frame.
+        turned_link_similarity: f32 = 0.80;
+        /// Each picture of the relaxed, straight face must be at least this similar to the first such face. Own choice: as `link_similarity`; rendered heads keep 0.94 and more.
+        neutral_similarity: f32 = 0.86;
         /// Faces are compared at least so far apart, in milliseconds of frame time. A slow device that looks at fewer than six frames a second may take a sudden smile for another person. Own choice: every frame at 15 a second, every second one at 30.
         link_every_ms: u64 = 60;
         /// Least median similarity of the liveness images to the selfie, for a server that sees only the pictures. Own choice: rendered heads keep 0.67 and more from relaxed to smiling.
@@ -471,8 +607,31 @@ impl Policy {
     pub fn preset(name: &str) -> Result<Self, PolicyError> {
         match name {
             "smart-selfie" => Ok(Self::default()),
+            "enhanced" => Ok(Self::enhanced()),
+            "passive" => Ok(Self::passive()),
             other => Err(PolicyError::Preset(other.to_owned())),
         }
+    }
+
+    /// Turns of the head in an order that follows from the seed.
+    fn enhanced() -> Self {
+        let mut policy = Self { name: "enhanced".to_owned(), ..Self::default() };
+        policy.challenge.kind = ChallengeKind::Turns;
+        // Source: Smile ID enhanced capture.
+        policy.sequence.liveness_images = 6;
+        policy.timing.min_gap_ms = 250;
+        // Whoever turned as asked has shown both.
+        policy.fusion.shape.required = true;
+        policy.fusion.response.required = true;
+        policy
+    }
+
+    /// Nothing is asked for: the person looks into the camera.
+    fn passive() -> Self {
+        let mut policy = Self { name: "passive".to_owned(), ..Self::default() };
+        policy.challenge.kind = ChallengeKind::None;
+        policy.timing.min_gap_ms = 250;
+        policy
     }
 
     /// The same without pictures: every gate is judged, but nobody ever holds still for long enough. For
@@ -533,10 +692,12 @@ impl Policy {
         share("quality.min_unified", self.quality.min_unified)?;
         share("quality.max_backlight", self.quality.max_backlight)?;
         share("quality.min_detail_along_motion", self.quality.min_detail_along_motion)?;
-        share("presentation.retry_below", self.presentation.retry_below)?;
+        share("presentation.doubtful_score", self.presentation.doubtful_score)?;
         share("presentation.attack_below", self.presentation.attack_below)?;
         share("identity.link_similarity", self.identity.link_similarity)?;
         share("identity.other_expression_similarity", self.identity.other_expression_similarity)?;
+        share("identity.turned_link_similarity", self.identity.turned_link_similarity)?;
+        share("identity.neutral_similarity", self.identity.neutral_similarity)?;
         share("identity.match_similarity", self.identity.match_similarity)?;
         share("identity.verify_similarity", self.identity.verify_similarity)?;
         for (name, value) in [
@@ -616,11 +777,22 @@ impl Policy {
             self.expression.min_smile > self.expression.max_neutral_smile,
             "more than expression.max_neutral_smile",
         )?;
+        share("presentation.attack_below", self.presentation.attack_below)?;
         rule(
-            "presentation.attack_below",
-            self.presentation.attack_below.to_string(),
-            self.presentation.attack_below <= self.presentation.retry_below,
-            "at most presentation.retry_below",
+            "presentation.min_room",
+            self.presentation.min_room.to_string(),
+            (1.0..=4.0).contains(&self.presentation.min_room),
+            "1 to 4: the picture is seldom larger than four faces",
+        )?;
+        self.fusion.check()?;
+        self.challenge.check()?;
+        let turns = self.challenge.kind == ChallengeKind::Turns;
+        let pictures = self.challenge.turns.saturating_mul(2);
+        rule(
+            "sequence.liveness_images",
+            self.sequence.liveness_images.to_string(),
+            !turns || self.sequence.liveness_images <= pictures,
+            "at most two for each of challenge.turns",
         )?;
         rule(
             "sequence.liveness_images",
@@ -748,7 +920,26 @@ mod tests {
             ("[sequence]\nfrozen_frames = 1", "sequence.frozen_frames"),
             ("[tracking]\nmin_decoded_side = 63", "tracking.min_decoded_side"),
             ("[expression]\nmax_neutral_smile = 0.9", "expression.min_smile"),
-            ("[presentation]\nattack_below = 0.6", "presentation.attack_below"),
+            ("[presentation]\nattack_below = 1.6", "presentation.attack_below"),
+            ("[presentation]\nmin_room = 9.0", "presentation.min_room"),
+            ("[challenge]\ndirections = []", "challenge.directions"),
+            ("[challenge]\ndirections = [\"look_up\", \"look_up\"]", "challenge.directions"),
+            ("[challenge]\ndirections = [\"smile\"]", "challenge.directions"),
+            ("[challenge]\nturns = 2", "challenge.turns"),
+            ("[challenge]\nturn_degrees = nan", "challenge.turn_degrees"),
+            ("[challenge]\nmax_aside = 1.5", "challenge.max_aside"),
+            ("[challenge]\ncentre = 0.9", "challenge.centre"),
+            ("[challenge]\nmax_pause_ms = 10", "challenge.max_pause_ms"),
+            ("[challenge]\nmax_response_ms = 100", "challenge.slow_reaction_ms"),
+            (
+                "[challenge]\nkind = \"turns\"\n[sequence]\nliveness_images = 11",
+                "sequence.liveness_images",
+            ),
+            ("[fusion]\nretry_below = 0.05", "fusion.retry_below"),
+            (
+                "[fusion.eyes]\nweight = -1.0\nattack_below = 0.1\nretry_below = 0.2\nrequired = false",
+                "fusion.eyes",
+            ),
             ("[viewfinder]\naspect = 0.01", "viewfinder.aspect"),
             ("[viewfinder]\nmax_offset = 0.0", "viewfinder.max_offset"),
             ("[viewfinder]\nmin_margin = nan", "viewfinder.min_margin"),

@@ -73,7 +73,7 @@ impl Session {
             seed,
             tracker: Tracker::new(policy.tracking.clone()).watching(policy.surroundings.clone()),
             gauge: Gauge::default(),
-            sequence: Sequence::new(policy),
+            sequence: Sequence::new(policy, seed),
             images: Vec::new(),
             frames: FrameCounts::default(),
             now: Timestamp::ZERO,

@@ -4,6 +4,10 @@
 //! (live) and what speaks against. None decides; the fusion does.
 
 mod eyes;
+pub(crate) mod fusion;
+pub(crate) mod passive;
+pub(crate) mod person;
+pub(crate) mod response;
 mod shape;
 mod stream;
 mod surroundings;
@@ -35,6 +39,11 @@ impl Witnesses {
             self.surroundings.see(face, instrument, now_ms, &policy.surroundings);
             self.texture.see(instrument, &policy.texture);
         }
+    }
+
+    /// The camera is known to be a program.
+    pub(crate) const fn note_virtual_camera(&mut self) {
+        self.stream.note_virtual_camera();
     }
 
     /// What was found so far.

@@ -10,6 +10,9 @@ impl Stream {
     /// Takes in a frame.
     pub(crate) fn see(&mut self, _observation: &Observation, _limits: &policy::StreamLimits) {}
 
+    /// The camera is known to be a program.
+    pub(crate) const fn note_virtual_camera(&mut self) {}
+
     /// What was found so far.
     pub(crate) fn finding(&self, _limits: &policy::StreamLimits) -> Finding {
         Finding::unseen(EvidenceKind::Stream)
