@@ -120,12 +120,15 @@ pub(crate) struct Source {
 pub(crate) struct CaptureOptions {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// The preset `smart-selfie`, or a TOML file
+    /// The preset `smart-selfie`, `enhanced` or `passive`, or a TOML file
     #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
     pub(crate) policy: String,
     /// Seed of everything random; without it, the system's randomness
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// A server's nonce, which the seed is made of
+    #[arg(long, conflicts_with = "seed")]
+    pub(crate) nonce: Option<String>,
     /// Frames a second, where the recording has no frames.csv
     #[arg(long, default_value_t = 15.0)]
     pub(crate) fps: f64,
@@ -314,7 +317,7 @@ pub(crate) struct SandboxOptions {
     /// Port on this machine; 0 takes a free one
     #[arg(long, default_value_t = 8080)]
     pub(crate) port: u16,
-    /// The preset `smart-selfie`, or a TOML file: its thresholds decide
+    /// The preset `smart-selfie`, `enhanced` or `passive`, or a TOML file: its thresholds decide
     #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
     pub(crate) policy: String,
     /// Folder for users, jobs and the API key

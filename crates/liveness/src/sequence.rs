@@ -68,7 +68,8 @@ pub struct Step {
     pub shot: Option<Shot>,
     /// This frame is no picture, but who it shows must be told next: see [`Sequence::identify`].
     pub identify: bool,
-    /// This frame may be passed to the passive check, whatever else it is: see [`Sequence::candidate`].
+    /// This frame is no picture, but what the passive check says of it is evidence: see
+    /// [`Sequence::candidate`].
     pub candidate: bool,
     /// The picture that was assessed is one of the capture.
     pub kept: bool,
@@ -258,9 +259,8 @@ impl Sequence {
         if step.ended {
             return Ok(step);
         }
-        step.candidate = observation.instrument.is_some()
-            && gates::only_face(observation)
-                .is_ok_and(|face| gates::has_room(observation, face, &self.policy));
+        let is_looked_at = observation.instrument.is_some() && step.shot.is_none();
+        step.candidate = is_looked_at && gates::check_turned(observation, &self.policy).is_ok();
         self.show(wanted, now, &mut step);
         Ok(step)
     }
