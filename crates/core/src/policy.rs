@@ -327,8 +327,8 @@ section! {
         kind: ChallengeKind = ChallengeKind::Smile;
         /// Directions to turn to; leave out those that a person cannot do. Source: Smile ID enhanced capture.
         directions: Vec<Challenge> = vec![Challenge::TurnImageLeft, Challenge::TurnImageRight, Challenge::LookUp];
-        /// Turns in all, each direction at least once, in an order drawn from all that are possible. Own choice: three directions once each have 6 orders, which a recording meets too often; five turns have 150.
-        turns: u32 = 5;
+        /// Turns in all, each direction at least once, in an order drawn from all that are possible. Own choice: three directions once each have 6 orders, which a recording meets too often; six turns have 540.
+        turns: u32 = 6;
         /// Least turn to a side that is complete. Source: between Smile ID's 14 (iOS) and 27 (Android).
         turn_degrees: f32 = 20.0;
         /// Least lift of the chin that is complete. Source: between Smile ID's web 7 and Android 17.
@@ -346,13 +346,15 @@ section! {
         /// Between two turns the head stays in the centre for so long at least, milliseconds. Own choice.
         min_pause_ms: u64 = 250;
         /// And at most; how long is drawn anew for each turn. Own choice: a recording does not know when it is asked.
-        max_pause_ms: u64 = 1_250;
-        /// An answer that begins sooner after it was asked for was not an answer, milliseconds. Source: the fastest reactions to something seen take some 150.
-        min_reaction_ms: u64 = 120;
+        max_pause_ms: u64 = 2_000;
+        /// A head that is half-way sooner after it was asked for did not answer, milliseconds. Source: the fastest reactions to something seen take some 150, and the way some 100.
+        min_reaction_ms: u64 = 200;
         /// An answer must be complete so soon after it was asked for, milliseconds. Own choice.
         max_response_ms: u64 = 10_000;
-        /// An answer that begins later than this after it was asked for is slow, milliseconds. Own choice.
-        slow_reaction_ms: u64 = 3_000;
+        /// An answer that begins later than this after it was asked for may be chance: one more turn is asked for, milliseconds. Own choice: twice what people who read a line of text need.
+        slow_reaction_ms: u64 = 1_200;
+        /// So many turns are asked for on top at most. Own choice.
+        max_extra_turns: u32 = 4;
         /// Fastest turn from one frame to the next, degrees a second. Own choice: who turns as asked, slowly, reaches 200; a cut between two pictures at 30 frames a second makes 600 of 20 degrees.
         max_speed_degrees: f32 = 600.0;
         /// Largest share of all movement of a turn that goes back before it is complete, 0 to 1. Own choice.

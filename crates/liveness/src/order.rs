@@ -13,7 +13,9 @@
 //!    `ways(n - 1, m - 1)`, each other `ways(n - 1, m)`; a number below their sum says which one it is, in the
 //!    order in which the policy names them. So every order that has each direction at least once is equally
 //!    likely.
-//! 4. The pauses follow from the same generator, in milliseconds.
+//! 4. Turns that come on top, one for each answer that came late, are numbers below how many directions there are,
+//!    from the same generator.
+//! 5. The pauses come from a generator of their own, whose seed is the seed with every bit turned over.
 
 use liveface_core::Challenge;
 use liveface_core::policy::ChallengeLimits;
@@ -25,7 +27,7 @@ use liveface_core::policy::ChallengeLimits;
 /// use liveface_core::policy::ChallengeLimits;
 /// let order = liveface_liveness::challenge_order(7, 0, &ChallengeLimits::default());
 /// let codes: Vec<_> = order.iter().map(|turn| turn.code()).collect();
-/// assert_eq!(codes.len(), 5);
+/// assert_eq!(codes.len(), 6);
 /// assert_eq!(order, liveface_liveness::challenge_order(7, 0, &ChallengeLimits::default()));
 /// ```
 #[must_use]
@@ -104,6 +106,12 @@ impl Draw {
         order
     }
 
+    /// One more turn.
+    pub(crate) fn extra(&mut self, directions: &[Challenge]) -> Option<Challenge> {
+        let index = self.below(directions.len() as u64);
+        directions.get(index as usize).copied()
+    }
+
     /// A pause between two turns, in milliseconds.
     pub(crate) fn pause_ms(&mut self, limits: &ChallengeLimits) -> u64 {
         let span = limits.max_pause_ms.saturating_sub(limits.min_pause_ms);
@@ -138,13 +146,13 @@ mod tests {
     fn every_order_comes_up_alike_and_has_every_direction() {
         let limits = ChallengeLimits::default();
         let mut seen: HashMap<Vec<Challenge>, u32> = HashMap::new();
-        for seed in 0..30_000 {
+        for seed in 0..108_000 {
             let order = challenge_order(seed, 0, &limits);
-            assert_eq!(order.len(), 5);
+            assert_eq!(order.len(), 6);
             assert!(limits.directions.iter().all(|direction| order.contains(direction)));
             *seen.entry(order).or_default() += 1;
         }
-        assert_eq!(seen.len(), 150);
+        assert_eq!(seen.len(), 540);
         // 200 each are expected, with a standard deviation of 14.
         assert!(seen.values().all(|count| (130..=270).contains(count)));
     }

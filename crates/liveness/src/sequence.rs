@@ -355,9 +355,9 @@ impl Sequence {
         let taken = self.shots.len() as u32;
         let sequence = &self.policy.sequence;
         if self.policy.challenge.kind == ChallengeKind::Turns && !self.turns.is_done() {
-            let (done, fraction) = self.turns.progress();
-            let of = self.policy.challenge.turns;
-            return Progress { done: done as u32, of, challenge: self.turns.asked(), fraction };
+            let (done, of, fraction) = self.turns.progress();
+            let (done, of) = (done as u32, of as u32);
+            return Progress { done, of, challenge: self.turns.asked(), fraction };
         }
         let asks = self.shown.is_some_and(|shown| shown.guidance == Guidance::Smile);
         Progress {

@@ -111,7 +111,10 @@ enum Stage {
 
 /// The turns of one try.
 pub(crate) struct Turns {
-    draw: Draw,
+    /// Draws the turns that come on top.
+    turns: Draw,
+    /// Draws the pauses.
+    pauses: Draw,
     order: Vec<Challenge>,
     /// Pictures yet to be taken of each turn of the order: of its end, and of its half-way.
     pictures: Vec<[bool; 2]>,
@@ -134,12 +137,14 @@ impl Turns {
         unasked: u32,
         limits: &ChallengeLimits,
     ) -> Self {
-        let mut draw = Draw::new(seed, attempt);
-        let order = draw.order(&limits.directions, limits.turns);
+        let mut turns = Draw::new(seed, attempt);
+        let mut pauses = Draw::new(!seed, attempt);
+        let order = turns.order(&limits.directions, limits.turns);
         let pictures = pictures(&order, images);
-        let pause_ms = draw.pause_ms(limits);
+        let pause_ms = pauses.pause_ms(limits);
         Self {
-            draw,
+            turns,
+            pauses,
             order,
             pictures,
             next: 0,
@@ -187,9 +192,9 @@ impl Turns {
         &self.motions
     }
 
-    /// Turns that are complete, and how far the one that is asked for is, 0 to 1.
-    pub(crate) const fn progress(&self) -> (usize, f32) {
-        (self.next, self.shown)
+    /// Turns that are complete, how many there are, and how far the one that is asked for is, 0 to 1.
+    pub(crate) const fn progress(&self) -> (usize, usize, f32) {
+        (self.next, self.order.len(), self.shown)
     }
 
     /// What is asked for now.
@@ -205,7 +210,7 @@ impl Turns {
     }
 
     fn centre(&mut self, limits: &ChallengeLimits, counted: bool) {
-        let pause_ms = self.draw.pause_ms(limits);
+        let pause_ms = self.pauses.pause_ms(limits);
         self.stage = Stage::Centring { since: None, pause_ms, counted };
         self.shown = 0.0;
     }
@@ -306,8 +311,12 @@ impl Turns {
         if turn.done_ms.is_none() && asked_for.is_some_and(|ms| ms > limits.max_response_ms) {
             return Turned::Failed(Reason::NoResponse);
         }
-        if turn.asked_ms.is_some() && turn.began_ms.is_none() && way.own > limits.centre {
-            turn.began_ms = Some(now);
+        if turn.began_ms.is_none() && way.own > limits.centre {
+            turn.began_ms = turn.asked_ms.map(|_| now);
+            let is_late = asked_for.is_some_and(|ms| ms > limits.slow_reaction_ms);
+            if is_late && !self.turn_on_top(limits) {
+                return Turned::Failed(Reason::NoResponse);
+            }
         }
         if turn.done_ms.is_none() {
             self.follow(&mut turn, challenge, *pose, now);
@@ -343,6 +352,16 @@ impl Turns {
             // The half-way picture may be taken on the way back, too.
             Turned::Guide(if done && !end { Guidance::LookStraight } else { asks })
         }
+    }
+
+    /// An answer came late: whoever does not see what is asked for may have turned by chance. One more turn is
+    /// asked for; says whether it may be.
+    fn turn_on_top(&mut self, limits: &ChallengeLimits) -> bool {
+        let extra = self.order.len() as u32 - limits.turns;
+        let turn = self.turns.extra(&limits.directions).filter(|_| extra < limits.max_extra_turns);
+        self.order.extend(turn);
+        self.pictures.extend(turn.map(|_| [false; 2]));
+        turn.is_some()
     }
 
     /// How the head moved since the frame before.

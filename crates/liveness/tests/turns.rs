@@ -46,7 +46,7 @@ fn who_turns_as_asked_is_live_whatever_the_order() {
         let order = challenge_order(seed, 0, &enhanced().challenge);
         let challenges = &outcome.evidence.challenges;
         assert_eq!(challenges.order, order);
-        assert_eq!(challenges.possible_orders, 150);
+        assert_eq!(challenges.possible_orders, 540);
         assert!(challenges.left_out.is_empty());
         let asked: Vec<_> =
             challenges.responses.iter().map(|response| response.challenge).collect();
@@ -226,13 +226,13 @@ fn directions_can_be_left_out_and_the_record_says_so() {
 #[test]
 fn progress_goes_from_nothing_to_the_end_of_each_turn() {
     let mut scene = scene(9);
-    let (mut turns, mut highest) = (0, [0.0f32; 5]);
+    let (mut turns, mut highest) = (0, [0.0f32; 6]);
     while !scene.ended() {
         scene.frame();
         let progress = scene.sequence.progress();
         assert!((0.0..=1.0).contains(&progress.fraction));
-        if progress.of == 5 {
-            assert!(progress.done >= turns && progress.done < 5);
+        if progress.of == 6 {
+            assert!(progress.done >= turns && progress.done < 6);
             turns = progress.done;
             let highest = &mut highest[progress.done as usize];
             *highest = highest.max(progress.fraction);
