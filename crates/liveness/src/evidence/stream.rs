@@ -192,6 +192,10 @@ impl NoiseLevel {
             return;
         }
         let half = limits.noise_looks as usize;
+        if self.looks.is_empty() {
+            self.looks.reserve(2 * half);
+            self.sorted.reserve(half);
+        }
         if self.looks.len() >= 2 * half {
             self.looks.pop_front();
         }
