@@ -69,6 +69,15 @@ pub struct Instrument {
     pub pattern: Option<f32>,
 }
 
+/// How noisy a picture is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Noise {
+    /// Standard deviation of the noise, in levels of gamma-coded luma, 0 to 255.
+    pub sigma: f32,
+    /// Mean gamma-coded luma of where it was measured, 0 black to 255 white.
+    pub brightness: f32,
+}
+
 /// Straight edges around the face, as of paper or a screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Border {

@@ -397,10 +397,39 @@ section! {
 }
 
 section! {
-    /// Whether the frames are a camera's.
+    /// Whether the frames are a camera's. That they come at regular times says nothing: recordings do, and so do
+    /// the drivers of many cameras.
     StreamLimits {
-        /// So many frames in a row that were all seen before, in the same order, are a loop. Own choice: sensor noise never repeats.
+        /// So many frames must have been seen before the stream can be said to be in order. Own choice: fewer than any capture takes.
+        min_frames: u32 = 8;
+        /// So many different pictures in a row that were all seen before, in the same or in the opposite order, are a loop. Own choice: sensor noise never repeats.
         looped_frames: u32 = 3;
+        /// At least so many pictures are remembered, and at most twice as many. Own choice: 120 s, the whole capture, at 30 frames a second.
+        loop_memory: u32 = 4_096;
+        /// The picture may stand still so often, each time for `sequence.frozen_frames`. Own choice: once, as when an app was in the background.
+        max_frozen_stretches: u32 = 1;
+        /// No camera delivers more frames a second. Source: the slow motion of phones, 240.
+        max_fps: f32 = 240.0;
+        /// Over how many frames that is judged. Own choice: frames that were held up come in a bunch, but not so many.
+        fast_frames: u32 = 60;
+        /// A longer time between two frames is a gap, milliseconds. Own choice: the slowest device that is usable takes some 500.
+        max_gap_ms: u64 = 2_000;
+        /// There may be so many gaps. Own choice: models are loaded, a phone call comes in.
+        max_gaps: u32 = 5;
+        /// So many looks at the noise, in a row, are compared with as many before. Own choice: 1.2 s each at five looks a second.
+        noise_looks: u32 = 6;
+        /// Less noise than this cannot be told from none, standard deviation in levels of 255. Source: measured on the fixtures, as the engine measures it: rendered JPEG pictures have 0.36 to 0.54, a printed one 0.19 to 0.28.
+        min_noise: f32 = 0.2;
+        /// So many times the noise, or as many times less, from one look to the next and in the median, is another camera's. Own choice: exposure and focus change gradually and by less.
+        noise_step: f32 = 4.0;
+        /// When the brightness changes by more than this share as well, it is the light that changed, 0 to 1. Own choice.
+        max_brightness_change: f32 = 0.15;
+        /// What a stream scores that came in a loop, 0 (attack) to 1. Own choice: nothing else explains it.
+        looped_score: f32 = 0.0;
+        /// What a stream scores that is odd as an honest one may be, too: it stood still, its size, noise or times are odd; 0 to 1. Own choice: below `fusion.stream.retry_below` and above its `attack_below`.
+        doubtful_score: f32 = 0.3;
+        /// What the frames of a camera that is known to be a program score at best, 0 to 1; 1 allows such cameras. Own choice: they show whatever they are given.
+        virtual_camera_score: f32 = 0.0;
     }
 }
 
@@ -696,6 +725,10 @@ impl Policy {
         share("quality.min_detail_along_motion", self.quality.min_detail_along_motion)?;
         share("presentation.doubtful_score", self.presentation.doubtful_score)?;
         share("presentation.attack_below", self.presentation.attack_below)?;
+        share("stream.max_brightness_change", self.stream.max_brightness_change)?;
+        share("stream.looped_score", self.stream.looped_score)?;
+        share("stream.doubtful_score", self.stream.doubtful_score)?;
+        share("stream.virtual_camera_score", self.stream.virtual_camera_score)?;
         share("identity.link_similarity", self.identity.link_similarity)?;
         share("identity.other_expression_similarity", self.identity.other_expression_similarity)?;
         share("identity.turned_link_similarity", self.identity.turned_link_similarity)?;
@@ -704,6 +737,8 @@ impl Policy {
         share("identity.verify_similarity", self.identity.verify_similarity)?;
         for (name, value) in [
             ("viewfinder.max_offset", self.viewfinder.max_offset),
+            ("stream.max_fps", self.stream.max_fps),
+            ("stream.min_noise", self.stream.min_noise),
             ("pose.max_yaw_degrees", self.pose.max_yaw_degrees),
             ("pose.max_pitch_degrees", self.pose.max_pitch_degrees),
             ("pose.max_roll_degrees", self.pose.max_roll_degrees),
@@ -825,6 +860,22 @@ impl Policy {
             self.sequence.frozen_frames.to_string(),
             self.sequence.frozen_frames >= 2,
             "at least 2",
+        )?;
+        let stream = &self.stream;
+        for (name, value, least, largest, range) in [
+            // Two pictures that take turns are a camera whose buffers are mixed up.
+            ("stream.looped_frames", stream.looped_frames, 3, 64, "3 to 64"),
+            ("stream.loop_memory", stream.loop_memory, 64, 1 << 20, "64 to 1048576"),
+            ("stream.fast_frames", stream.fast_frames, 2, u32::MAX, "at least 2"),
+            ("stream.noise_looks", stream.noise_looks, 3, 64, "3 to 64"),
+        ] {
+            rule(name, value.to_string(), (least..=largest).contains(&value), range)?;
+        }
+        rule(
+            "stream.noise_step",
+            stream.noise_step.to_string(),
+            stream.noise_step.is_finite() && stream.noise_step > 1.0,
+            "more than 1",
         )?;
         rule(
             "tracking.redetect_every_ms",
@@ -955,6 +1006,13 @@ mod tests {
                 "tracking.smoothing.gaze",
             ),
             ("[occlusion]\nmax_share = 1.5", "occlusion.max_share"),
+            ("[stream]\nlooped_frames = 2", "stream.looped_frames"),
+            ("[stream]\nloop_memory = 4294967295", "stream.loop_memory"),
+            ("[stream]\nfast_frames = 1", "stream.fast_frames"),
+            ("[stream]\nnoise_looks = 0", "stream.noise_looks"),
+            ("[stream]\nnoise_step = 1.0", "stream.noise_step"),
+            ("[stream]\nmax_fps = 0.0", "stream.max_fps"),
+            ("[stream]\nvirtual_camera_score = 2.0", "stream.virtual_camera_score"),
             ("[tracking.calibration]\nwindow_ms = 0", "tracking.calibration.window_ms"),
             (
                 "[tracking.calibration]\ntrusted_after_ms = 9000",

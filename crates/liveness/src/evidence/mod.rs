@@ -31,7 +31,7 @@ pub(crate) struct Witnesses {
 impl Witnesses {
     /// Takes in a frame. Only the stream is looked at where there is not exactly one face.
     pub(crate) fn see(&mut self, observation: &Observation, now_ms: u64, policy: &Policy) {
-        self.stream.see(observation, &policy.stream);
+        self.stream.see(observation, policy.sequence.frozen_frames, &policy.stream);
         let Ok(face) = gates::only_face(observation) else { return };
         self.shape.see(face, now_ms, &policy.shape);
         self.eyes.see(face, now_ms, &policy.eyes);
