@@ -78,7 +78,9 @@ pub(super) fn plot(curves: &[&[Point]]) -> Result<String, Box<dyn Error>> {
             .draw()?;
         for (index, points) in curves.iter().enumerate() {
             let places = points.iter().filter_map(|p| Some((p.apcer.value()?, p.bpcer.value()?)));
-            let style = colour(index, curves.len()).stroke_width(2);
+            // The first one may lie below others.
+            let width = if index == 0 { 4 } else { 2 };
+            let style = colour(index, curves.len()).stroke_width(width);
             chart.draw_series([PathElement::new(places.collect::<Vec<_>>(), style)])?;
         }
         root.present()?;

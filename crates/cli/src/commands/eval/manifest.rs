@@ -1,6 +1,7 @@
 //! The manifest: which presentations there are, and what each really is.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use crate::tsv::{Tsv, short};
 
 /// The label of a bona fide presentation; every other one is the name of an attack species.
 pub(super) const BONA_FIDE: &str = "bona_fide";
+
+/// Frames a second that a clip can have.
+const RATES: RangeInclusive<f64> = 0.001..=1000.0;
 
 /// One presentation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +34,9 @@ impl Entry {
 
 /// The presentations of the manifest at `path`. Clips without a rate of their own have `fps`.
 pub(super) fn read(path: &Path, fps: f64) -> Result<Vec<Entry>, Failure> {
+    if !RATES.contains(&fps) {
+        return Err(Failure::input("--fps", "give 0.001 to 1000 frames a second"));
+    }
     let name = path.display();
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::input(format!("{name} cannot be read"), error))?;
@@ -61,14 +68,9 @@ fn parse(bytes: &[u8], fps: f64) -> Result<Vec<Entry>, String> {
         }
         let fps = match rate.and_then(|column| fields.get(column)).filter(|text| !text.is_empty()) {
             None => fps,
-            Some(text) => {
-                text.parse().ok().filter(|fps| (0.001..=1000.0).contains(fps)).ok_or_else(|| {
-                    format!(
-                        "line {line}: the frame rate `{}` is none of 0.001 to 1000",
-                        short(text)
-                    )
-                })?
-            }
+            Some(text) => text.parse().ok().filter(|fps| RATES.contains(fps)).ok_or_else(|| {
+                format!("line {line}: the frame rate `{}` is none of 0.001 to 1000", short(text))
+            })?,
         };
         let [path, label, subject] = [path, label, subject].map(str::to_owned);
         Ok(Entry { path, label, subject, fps })

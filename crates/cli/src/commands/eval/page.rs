@@ -157,7 +157,7 @@ fn write_wrong(page: &mut String, wrong: &[Decision<'_>]) -> fmt::Result {
         return Ok(());
     }
     page.push_str("<table>\n<thead><tr>");
-    for name in ["", "path", "label", "subject", "taken for", "score", "because"] {
+    for name in ["", "path", "label", "subject", "judged", "score", "because"] {
         write!(page, "<th scope=\"col\">{name}")?;
     }
     page.push_str("</thead>\n");

@@ -28,12 +28,12 @@ pub(super) fn with_interval(rate: Rate) -> String {
     }
 }
 
-/// "0.412", or that no score is high enough.
+/// "0.4123", or that no score is high enough.
 pub(super) fn threshold(point: &Point) -> String {
-    point.threshold.map_or("above all".to_owned(), |threshold| format!("{threshold:.3}"))
+    point.threshold.map_or("above all".to_owned(), |threshold| format!("{threshold:.4}"))
 }
 
-/// "equal error 4.2 % at 0.412".
+/// "4.2 % at 0.4123".
 pub(super) fn equal_error(Thresholds { equal_error: point, .. }: &Thresholds) -> String {
     let rates = [point.apcer, point.bpcer].map(|rate| rate.value().unwrap_or(0.0));
     format!("{} at {}", percent(Some((rates[0] + rates[1]) / 2.0)), threshold(point))
@@ -54,7 +54,7 @@ pub(super) fn codes(reasons: &[Reason], between: &str) -> String {
 }
 
 pub(super) fn score(live: Option<f32>) -> String {
-    live.map_or("-".to_owned(), |live| format!("{live:.3}"))
+    live.map_or("-".to_owned(), |live| format!("{live:.4}"))
 }
 
 /// The names of the columns of [`row`].
@@ -81,7 +81,7 @@ pub(super) fn print(report: &Report<'_>) -> Result<(), Failure> {
         }
     }
     for Decision { path, label, verdict, live, .. } in report.wrong.iter().take(LISTED) {
-        let line = format!("{label} taken for {}, score {}: {path}", code(*verdict), score(*live));
+        let line = format!("{label} judged {}, score {}: {path}", code(*verdict), score(*live));
         console::line(plain(&line))?;
     }
     if let Some(more) = report.wrong.len().checked_sub(LISTED).filter(|more| *more > 0) {

@@ -26,8 +26,9 @@ pub(super) fn judge_all<'m>(
 ) -> Result<Vec<Presentation<'m>>, Failure> {
     let mut results: Vec<Option<Result<Done, String>>> = Vec::with_capacity(entries.len());
     for entry in entries {
-        let kept = match (&mut journal, Stamp::of(&judge.path(entry))) {
-            (Some(journal), Ok(stamp)) => journal.take(entry, stamp)?,
+        let stamp = Stamp::of(&judge.path(entry)).ok();
+        let kept = match (&mut journal, stamp) {
+            (Some(journal), Some(stamp)) => journal.take(entry, stamp)?,
             _ => None,
         };
         results.push(kept.map(Ok));
