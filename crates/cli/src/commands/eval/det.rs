@@ -12,6 +12,8 @@ use super::rates::{Point, deviate};
 use crate::page;
 
 const SIZE: (u32, u32) = (460, 430);
+/// As long as the longest axis, at least.
+const SPAN: (i32, i32) = (0, 460);
 /// The ends of both axes: rates beyond them, such as none and all, are drawn there.
 const ENDS: (f64, f64) = (0.001, 0.999);
 /// Rates with a line and a number.
@@ -78,10 +80,15 @@ pub(super) fn plot(curves: &[&[Point]]) -> Result<String, Box<dyn Error>> {
             .draw()?;
         for (index, points) in curves.iter().enumerate() {
             let places = points.iter().filter_map(|p| Some((p.apcer.value()?, p.bpcer.value()?)));
+            let mut places: Vec<_> = places.collect();
+            // Many presentations have more points than the plot has pixels.
+            places.dedup_by_key(|(apcer, bpcer)| {
+                [*apcer, *bpcer].map(|rate| Deviates.map(&rate, SPAN))
+            });
             // The first one may lie below others.
             let width = if index == 0 { 4 } else { 2 };
             let style = colour(index, curves.len()).stroke_width(width);
-            chart.draw_series([PathElement::new(places.collect::<Vec<_>>(), style)])?;
+            chart.draw_series([PathElement::new(places, style)])?;
         }
         root.present()?;
     }
@@ -114,5 +121,9 @@ mod tests {
             assert_eq!(svg.matches(&stroke).count(), 1, "{stroke} in {svg}");
         }
         assert!(svg.contains("APCER in %") && !svg.contains("xmlns"));
+
+        let many = |from: f32| (0..20_000).map(|i| from + i as f32 / 20_000.0).collect::<Vec<_>>();
+        let dense = plot(&[&sweep([&many(0.0)[..]], &many(0.3))]).unwrap();
+        assert!(dense.len() < svg.len() + 10_000, "{} bytes", dense.len());
     }
 }

@@ -21,7 +21,7 @@ impl Rate {
     }
 
     /// The 95 % interval after Wilson: "Probable inference, the law of succession, and statistical
-    /// inference", JASA 22 (1927). Recommended by Brown, Cai and DasGupta, "Interval estimation for a
+    /// inference", JASA 22 (1927). Recommended by L. D. Brown et al., "Interval estimation for a
     /// binomial proportion", Statistical Science 16 (2001).
     pub(super) fn interval(self) -> Option<(f64, f64)> {
         let share = self.value()?;
@@ -168,7 +168,7 @@ pub(super) fn deviate(share: f64) -> f64 {
         -3.969683028665376e+01,
         2.209460984245205e+02,
         -2.759285104469687e+02,
-        1.383577518672690e+02,
+        1.38357751867269e+02,
         -3.066479806614716e+01,
         2.506628277459239,
     ];

@@ -39,7 +39,7 @@ pub(super) fn equal_error(Thresholds { equal_error: point, .. }: &Thresholds) ->
     format!("{} at {}", percent(Some((rates[0] + rates[1]) / 2.0)), threshold(point))
 }
 
-/// "frames_ended 3, face_lost 1", the most frequent first.
+/// Codes, each with its count, the most frequent first.
 pub(super) fn reasons(summary: &Summary) -> String {
     let mut reasons: Vec<_> = summary.bona_fide.reasons.iter().collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
