@@ -34,6 +34,7 @@ mod error;
 mod event;
 mod nonce;
 mod session;
+mod still;
 
 pub use analysis::{AnalysisOptions, FaceReport};
 pub use engine::{Engine, EngineConfig};
@@ -41,6 +42,7 @@ pub use error::EngineError;
 pub use event::Event;
 pub use nonce::seed_of_nonce;
 pub use session::{JpegFrame, Session};
+pub use still::StillJudgement;
 
 pub use liveface_bundle::{BundleError, Capture, CapturedImage, Store, Tag};
 /// Where frames come from.

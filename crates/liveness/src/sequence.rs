@@ -345,7 +345,7 @@ impl Sequence {
     }
 
     /// The camera is known to be a program that plays frames.
-    pub const fn note_virtual_camera(&mut self) {
+    pub fn note_virtual_camera(&mut self) {
         self.witnesses.note_virtual_camera();
     }
 

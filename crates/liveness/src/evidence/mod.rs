@@ -42,7 +42,7 @@ impl Witnesses {
     }
 
     /// The camera is known to be a program.
-    pub(crate) const fn note_virtual_camera(&mut self) {
+    pub(crate) fn note_virtual_camera(&mut self) {
         self.stream.note_virtual_camera();
     }
 
