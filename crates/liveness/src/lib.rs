@@ -27,4 +27,5 @@ mod hints;
 mod sequence;
 mod verdict;
 
+pub use evidence::Witnesses;
 pub use sequence::{Assessment, Outcome, Sequence, SequenceError, Shot, Step};
