@@ -29,5 +29,6 @@ mod sequence;
 mod summary;
 mod turns;
 
+pub use evidence::Witnesses;
 pub use order::{challenge_order, possible_orders};
 pub use sequence::{Assessment, Outcome, Progress, Sequence, SequenceError, Shot, Step};

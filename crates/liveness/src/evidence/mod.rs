@@ -20,7 +20,7 @@ use crate::gates;
 /// All that is gathered frame by frame, over the whole capture: what speaks of an attack is not forgotten when
 /// the sequence starts again.
 #[derive(Default)]
-pub(crate) struct Witnesses {
+pub struct Witnesses {
     shape: shape::Shape,
     surroundings: surroundings::Surroundings,
     texture: texture::Texture,
@@ -30,7 +30,7 @@ pub(crate) struct Witnesses {
 
 impl Witnesses {
     /// Takes in a frame. Only the stream is looked at where there is not exactly one face.
-    pub(crate) fn see(&mut self, observation: &Observation, now_ms: u64, policy: &Policy) {
+    pub fn see(&mut self, observation: &Observation, now_ms: u64, policy: &Policy) {
         self.stream.see(observation, policy.sequence.frozen_frames, &policy.stream);
         let Ok(face) = gates::only_face(observation) else { return };
         self.shape.see(face, now_ms, &policy.shape);
@@ -47,7 +47,8 @@ impl Witnesses {
     }
 
     /// What was found so far.
-    pub(crate) fn findings(&self, policy: &Policy) -> [Finding; 5] {
+    #[must_use]
+    pub fn findings(&self, policy: &Policy) -> [Finding; 5] {
         [
             self.shape.finding(&policy.shape),
             self.surroundings.finding(&policy.surroundings),
