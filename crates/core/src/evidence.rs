@@ -93,6 +93,19 @@ pub struct Border {
 pub struct Following {
     /// How far the face moved.
     pub face: Point2,
-    /// How far the surroundings moved.
+    /// How far the surroundings moved, carried on to where the face is: how far the face would have moved as a
+    /// part of one flat thing with them.
     pub surroundings: Point2,
+    /// How far a point of the face moved beyond that; the median over several.
+    pub own: f32,
+    /// The natural logarithm of how much larger the face became.
+    pub face_growth: f32,
+    /// The natural logarithm of how much larger the surroundings became.
+    pub surroundings_growth: f32,
+    /// Share of the places beside the head that moved together, 0 to 1.
+    pub agreeing: f32,
+    /// How many places that were.
+    pub patches: u32,
+    /// How many of them lie on the image side of the head that has fewer.
+    pub sides: u32,
 }
