@@ -295,7 +295,7 @@ pub(crate) struct EvalOptions {
     /// Folder for a page, a table and the results so far; it holds small pictures of faces
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// The preset `smart-selfie`, or a TOML file
+    /// The preset `smart-selfie`, `enhanced` or `passive`, or a TOML file
     #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
     pub(crate) policy: String,
     /// Threads, each with models of its own; without it, one for each core
@@ -326,7 +326,7 @@ pub(crate) struct MatchOptions {
     /// The image to compare it with
     pub(crate) b: PathBuf,
     /// The preset or TOML file whose threshold decides
-    #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
+    #[arg(long, default_value = "passive", value_name = "NAME|FILE")]
     pub(crate) policy: String,
 }
 

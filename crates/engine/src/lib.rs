@@ -42,7 +42,6 @@ pub use error::EngineError;
 pub use event::Event;
 pub use nonce::seed_of_nonce;
 pub use session::{JpegFrame, Session};
-pub use still::StillJudgement;
 
 pub use liveface_bundle::{BundleError, Capture, CapturedImage, Store, Tag};
 /// Where frames come from.
@@ -53,7 +52,7 @@ pub use liveface_core::{
     Measure, Observation, PixelFormat, Plane, Policy, PolicyError, Pose, QualityRecord, Reason,
     Reduction, Response, Restart, Rotation, ShotKind, Timestamp, Verdict, policy,
 };
-pub use liveface_liveness::{Progress, challenge_order, possible_orders};
+pub use liveface_liveness::{Progress, StillOutcome, challenge_order, possible_orders};
 pub use liveface_vision::{
     Detection, ModelProvider, ModelSource, ONNX_RUNTIME_VERSION, Provider, Runtime, Tracker,
     Vision, VisionError,

@@ -1,7 +1,7 @@
 //! One capture: ties camera frames, vision, quality, the sequence and the encoder together.
 
 use liveface_bundle::{Capture, CapturedImage, encode};
-use liveface_camera::{JpegDecoder, Still};
+use liveface_camera::{JpegDecoder, Still, virtual_camera};
 use liveface_core::{
     CaptureRecord, Frame, FrameCounts, FrameError, Observation, Policy, Reason, Reduction,
     Rotation, ShotKind, Timestamp, Verdict,
@@ -185,6 +185,14 @@ impl Session {
         let pad_live = vision.presentation(frame, face)?;
         let embedding = vision.embedding(frame, face)?;
         self.take(frame, shot, Assessment { pad_live, embedding, quality }, events)
+    }
+
+    /// Names the camera, or its driver, that the frames come from. One that is known to be a program that plays
+    /// frames counts against a live person, see `stream.virtual_camera_score` of the policy.
+    pub fn camera(&mut self, name: &str) {
+        if virtual_camera(name).is_some() {
+            self.sequence.note_virtual_camera();
+        }
     }
 
     /// Says that the app skipped `count` frames because an earlier one was still being looked at.

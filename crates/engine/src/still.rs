@@ -1,25 +1,15 @@
 //! Whether a single picture shows a live person: what can be said without a sequence.
 
-use liveface_core::{EvidenceKind, Face, Finding, Frame, Policy, Reason, Verdict, policy};
+use liveface_core::{Face, Frame, Policy, Reason, Verdict};
+use liveface_liveness::{StillOutcome, judge_still};
+use liveface_vision::InstrumentWatch;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
 
-/// What was found in a single picture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StillJudgement {
-    /// [`Verdict::Retry`] when there is not exactly one face; never [`Verdict::TimedOut`].
-    pub verdict: Verdict,
-    /// Why it is not live.
-    pub reasons: Vec<Reason>,
-    /// 0 (attack) to 1 (live); `None` when there is not exactly one face.
-    pub live: Option<f32>,
-    /// Every kind of evidence that a single picture can give.
-    pub findings: Vec<Finding>,
-}
-
 impl Engine {
-    /// Judges a single picture. Nothing is asked of its quality.
+    /// Judges a single picture by itself, see [`judge_still`]. Nothing is asked of its quality; a picture without
+    /// exactly one face is a retry.
     ///
     /// # Errors
     /// When a model fails.
@@ -27,28 +17,19 @@ impl Engine {
         &self,
         frame: &Frame<'_>,
         policy: &Policy,
-    ) -> Result<StillJudgement, EngineError> {
+    ) -> Result<StillOutcome, EngineError> {
         let mut vision = self.vision();
         let faces = vision.faces(frame, &policy.tracking)?;
         let face = match only_face(&faces, policy.tracking.bystander_area) {
             Ok(face) => face,
             Err(reason) => {
-                return Ok(StillJudgement {
-                    verdict: Verdict::Retry,
-                    reasons: vec![reason],
-                    live: None,
-                    findings: vec![Finding::unseen(EvidenceKind::Passive)],
-                });
+                let (reasons, findings) = (vec![reason], Vec::new());
+                return Ok(StillOutcome { verdict: Verdict::Retry, reasons, live: None, findings });
             }
         };
-        let live = vision.presentation(frame, face)?;
-        let (verdict, reason) = passive(live, &policy.presentation);
-        Ok(StillJudgement {
-            verdict,
-            reasons: reason.into_iter().collect(),
-            live: Some(live),
-            findings: vec![Finding { evidence: EvidenceKind::Passive, score: Some(live), reason }],
-        })
+        let pad_live = vision.presentation(frame, face)?;
+        let instrument = InstrumentWatch::default().still(frame, face);
+        Ok(judge_still(pad_live, &instrument, policy))
     }
 }
 
@@ -57,33 +38,4 @@ fn only_face(faces: &[Face], bystander: f32) -> Result<&Face, Reason> {
     let [face, others @ ..] = faces else { return Err(Reason::FaceLost) };
     let counts = |other: &Face| other.bounds.area() >= face.bounds.area() * bystander;
     if others.iter().any(counts) { Err(Reason::MultipleFaces) } else { Ok(face) }
-}
-
-fn passive(live: f32, limits: &policy::Presentation) -> (Verdict, Option<Reason>) {
-    if live < limits.attack_below {
-        (Verdict::Attack, Some(Reason::PresentationAttack))
-    } else if live >= limits.retry_below {
-        (Verdict::Live, None)
-    } else {
-        // A score that is no number is doubtful, too.
-        (Verdict::Retry, Some(Reason::PresentationDoubtful))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_score_is_live_only_from_the_higher_limit_on() {
-        let limits = policy::Presentation {
-            attack_below: 0.2,
-            retry_below: 0.6,
-            ..policy::Presentation::default()
-        };
-        let verdict = |live| passive(live, &limits).0;
-        assert_eq!([0.0, 0.19].map(verdict), [Verdict::Attack; 2]);
-        assert_eq!([0.2, 0.59, f32::NAN].map(verdict), [Verdict::Retry; 3]);
-        assert_eq!([0.6, 1.0].map(verdict), [Verdict::Live; 2]);
-    }
 }

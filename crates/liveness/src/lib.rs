@@ -26,9 +26,11 @@ mod gates;
 mod hints;
 mod order;
 mod sequence;
+mod still;
 mod summary;
 mod turns;
 
 pub use evidence::Witnesses;
 pub use order::{challenge_order, possible_orders};
 pub use sequence::{Assessment, Outcome, Progress, Sequence, SequenceError, Shot, Step};
+pub use still::{StillOutcome, judge_still};

@@ -32,7 +32,8 @@ impl Eyes {
     /// Takes in a frame.
     pub(crate) fn see(&mut self, face: &Face, now_ms: u64, limits: &policy::EyesLimits) {
         if self.track != Some(face.track) {
-            (self.track, self.blink, self.apart) = (Some(face.track), Blink::default(), Apart::default());
+            (self.track, self.blink, self.apart) =
+                (Some(face.track), Blink::default(), Apart::default());
         }
         let eyes = face.fitted.expression.eye_openness;
         let known = [eyes.image_left, eyes.image_right, face.raw.pose.yaw_degrees];
@@ -45,7 +46,8 @@ impl Eyes {
         }
         self.seen = Some([self.seen.map_or(now_ms, |[first, _]| first), now_ms]);
         let (least, most) = (eyes.min(), eyes.image_left.max(eyes.image_right));
-        self.blinks = self.blinks.saturating_add(u32::from(self.blink.see(least, most, now_ms, limits)));
+        self.blinks =
+            self.blinks.saturating_add(u32::from(self.blink.see(least, most, now_ms, limits)));
         let Some(irises) = irises(&face.landmarks) else { return };
         let apart = self.apart.see(eyes.image_left - eyes.image_right, irises, now_ms, limits);
         self.most_apart = self.most_apart.max(apart);
@@ -108,7 +110,13 @@ struct Apart {
 
 impl Apart {
     /// The product of both, each per second.
-    fn see(&mut self, difference: f32, irises: f32, now_ms: u64, limits: &policy::EyesLimits) -> f32 {
+    fn see(
+        &mut self,
+        difference: f32,
+        irises: f32,
+        now_ms: u64,
+        limits: &policy::EyesLimits,
+    ) -> f32 {
         let Some((last_ms, last_difference, last_irises)) = self.last else {
             self.last = Some((now_ms, difference, irises));
             return 0.0;
@@ -134,7 +142,7 @@ fn irises(landmarks: &Landmarks) -> Option<f32> {
         ((iris.x - a.x) * x + (iris.y - a.y) * y) / (x * x + y * y)
     };
     let [left, right] = landmark::IRIS_CENTRES;
-    let mean = 0.5
-        * (place(landmark::EYE_IMAGE_LEFT, left) + place(landmark::EYE_IMAGE_RIGHT, right));
+    let mean =
+        0.5 * (place(landmark::EYE_IMAGE_LEFT, left) + place(landmark::EYE_IMAGE_RIGHT, right));
     mean.is_finite().then_some(mean)
 }

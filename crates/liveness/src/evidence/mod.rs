@@ -11,7 +11,7 @@ pub(crate) mod response;
 mod shape;
 mod stream;
 mod surroundings;
-mod texture;
+pub(crate) mod texture;
 
 use liveface_core::{Finding, Observation, Policy};
 

@@ -54,11 +54,22 @@ pub(crate) fn finding(shots: &[ShotRecord], candidates: &Candidates, policy: &Po
     let score = candidates.median_with(shots).filter(|_| scored).map(|median| {
         if few && selfie_passes { median } else { median.min(limits.doubtful_score) }
     });
+    judged(score, scored, policy)
+}
+
+/// What the passive check says of a single picture.
+pub(crate) fn of_one(live: f32, policy: &Policy) -> Finding {
+    judged(Some(live).filter(|live| (0.0..=1.0).contains(live)), false, policy)
+}
+
+/// `score` with what speaks against a live person; without one, that speaks against, unless nothing was to be
+/// scored.
+fn judged(score: Option<f32>, none_is_fine: bool, policy: &Policy) -> Finding {
     let fusion = &policy.fusion.passive;
     let reason = match score {
         Some(score) if score < fusion.attack_below => Some(Reason::PresentationAttack),
         Some(score) if score < fusion.retry_below => Some(Reason::PresentationDoubtful),
-        None if !scored => Some(Reason::PresentationDoubtful),
+        None if !none_is_fine => Some(Reason::PresentationDoubtful),
         _ => None,
     };
     Finding { evidence: EvidenceKind::Passive, score, reason }

@@ -24,8 +24,8 @@ use liveface_core::{EvidenceKind, Face, Finding, Landmarks, Point2, Reason, poli
 /// Points that hardly move when the face does: the corners of the eyes, the ridge, tip and base of the nose, the
 /// hairline, the temples and the outline of the face down to the lobes of the ears.
 const RIGID: [usize; 27] = [
-    33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 234, 454, 127, 356, 93, 323, 10, 54, 284, 21,
-    251, 132, 361,
+    33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 234, 454, 127, 356, 93, 323, 10, 54,
+    284, 21, 251, 132, 361,
 ];
 /// The mouth, to see whether the face moves by itself.
 const MOUTH: [usize; 6] = [61, 291, 13, 14, 0, 17];
@@ -73,7 +73,8 @@ impl Shape {
             return;
         }
         let outgrown = |track: &Track| {
-            track.id != face.track || f64::from(size) > track.size * f64::from(limits.renewed_at_growth)
+            track.id != face.track
+                || f64::from(size) > track.size * f64::from(limits.renewed_at_growth)
         };
         if self.track.as_ref().is_none_or(outgrown) {
             self.track = Some(Track::new(face.track, size));
@@ -83,7 +84,8 @@ impl Shape {
             Some(motion) => {
                 track.lasting.see(&motion, now_ms, limits);
                 self.shortest = self.shortest.max(track.lasting.shorter);
-                self.most_solid_degrees = self.most_solid_degrees.max(track.lasting.parallax_degrees);
+                self.most_solid_degrees =
+                    self.most_solid_degrees.max(track.lasting.parallax_degrees);
                 motion.mouth
             }
             None => 0.0,
@@ -133,7 +135,14 @@ struct Track {
 impl Track {
     fn new(id: u32, size: f32) -> Self {
         let sums = [[0.0; 3]; RIGID.len() + MOUTH.len()];
-        Self { id, size: size.into(), sums, summed: 0, reference: None, lasting: Lasting::default() }
+        Self {
+            id,
+            size: size.into(),
+            sums,
+            summed: 0,
+            reference: None,
+            lasting: Lasting::default(),
+        }
     }
 
     /// How the face has moved since the first frames; `None` in these, and where it cannot be told.
@@ -239,7 +248,8 @@ impl Reference {
         let found = self.inverse.map(|row| dot(&row, &right_side));
         let [a, b, _, c, d, _, vx, vy, _] = found;
         // The singular values of A are `sum` and `difference` of these.
-        let (even, uneven) = ((0.5 * (a + d)).hypot(0.5 * (c - b)), (0.5 * (a - d)).hypot(0.5 * (b + c)));
+        let (even, uneven) =
+            ((0.5 * (a + d)).hypot(0.5 * (c - b)), (0.5 * (a - d)).hypot(0.5 * (b + c)));
         let largest = even + uneven;
         let shortness = ((even - uneven).abs() / largest).min(1.0);
         let mut square_sum = 0.0;
@@ -295,7 +305,10 @@ fn inverse<const N: usize>(mut matrix: [[f64; N]; N]) -> Option<[[f64; N]; N]> {
             let factor = matrix[row][column];
             for of in [&mut matrix, &mut inverse] {
                 let pivot_row = of[column];
-                of[row].iter_mut().zip(pivot_row).for_each(|(entry, other)| *entry -= factor * other);
+                of[row]
+                    .iter_mut()
+                    .zip(pivot_row)
+                    .for_each(|(entry, other)| *entry -= factor * other);
             }
         }
     }

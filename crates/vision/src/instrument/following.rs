@@ -13,7 +13,7 @@ use super::small::Small;
 
 /// A patch reaches so far to each side of its middle, in small pixels.
 const REACH: usize = 4;
-const PATCH: usize  = (2 * REACH + 1) * (2 * REACH + 1);
+const PATCH: usize = (2 * REACH + 1) * (2 * REACH + 1);
 /// Middles of patches lie so far apart, in small pixels.
 const SPACING: usize = 5;
 /// Least smaller eigenvalue of a patch's gradients, squared levels a pixel: several times that of noise.
@@ -267,7 +267,8 @@ fn follow(before: &Small, now: &Small, from: Point2, guesses: [Point2; 2]) -> Op
         let (there, _) = cut(now, at)?;
         let error: [f32; PATCH] = std::array::from_fn(|i| there[i] - patch[i]);
         let (ex, ey) = (dot(&gx, &error), dot(&gy, &error));
-        let step = Point2::new((yy * ex - xy * ey) / determinant, (xx * ey - xy * ex) / determinant);
+        let step =
+            Point2::new((yy * ex - xy * ey) / determinant, (xx * ey - xy * ex) / determinant);
         at = Point2::new(at.x - step.x, at.y - step.y);
         if step.x.hypot(step.y) < LAST_STEP {
             break;
@@ -304,7 +305,8 @@ impl Flat {
             for (from, to) in found() {
                 let off = if known { flat.apply(from).distance(to) } else { 0.0 };
                 let weight = 1.0 / (1.0 + (off / AGREES.0).powi(2));
-                for (by, moved) in flat.columns(from).into_iter().zip([to.x - from.x, to.y - from.y])
+                for (by, moved) in
+                    flat.columns(from).into_iter().zip([to.x - from.x, to.y - from.y])
                 {
                     for (row, of_row) in sums.iter_mut().zip(by) {
                         for (sum, value) in row.iter_mut().zip(by.into_iter().chain([moved])) {
@@ -330,7 +332,8 @@ impl Flat {
 
     /// Where a point that moves with the surroundings goes.
     fn apply(&self, at: Point2) -> Point2 {
-        let [x, y] = self.columns(at).map(|by| by.iter().zip(&self.terms).map(|(a, b)| a * b).sum::<f32>());
+        let [x, y] =
+            self.columns(at).map(|by| by.iter().zip(&self.terms).map(|(a, b)| a * b).sum::<f32>());
         Point2::new(at.x + x, at.y + y)
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use liveface::camera::{FrameSource as _, Recording, Still};
-use liveface::{Engine, Frame, Policy, Reason, StillJudgement, Verdict};
+use liveface::{Engine, Frame, Policy, Reason, StillOutcome, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Entry;
@@ -130,7 +130,7 @@ impl Judge<'_> {
 
     /// A frame by itself.
     fn frame(&self, engine: &Engine, frame: &Frame<'_>) -> Result<Judged, Failure> {
-        let StillJudgement { verdict, reasons, live, .. } =
+        let StillOutcome { verdict, reasons, live, .. } =
             engine.judge_still(frame, self.policy)?;
         Ok(judged(verdict, reasons, live))
     }

@@ -1,0 +1,52 @@
+//! The rule for a single picture: the evidence that needs no time.
+
+use liveface_core::policy::TextureLimits;
+use liveface_core::{Finding, Instrument, Policy, Reason, Verdict};
+
+use crate::evidence::{fusion, passive, texture::Texture};
+
+/// What a single picture is, by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StillOutcome {
+    /// Live, an attack, or a retry where neither can be said.
+    pub verdict: Verdict,
+    /// Why it is not live.
+    pub reasons: Vec<Reason>,
+    /// 0 (attack) to 1 (live); `None` when nothing could be assessed.
+    pub live: Option<f32>,
+    /// Every kind of evidence that a single picture can give.
+    pub findings: Vec<Finding>,
+}
+
+/// Judges the face of a single picture by the passive check, `pad_live` 0 (attack) to 1 (live), and by the
+/// patterns in its pixels, with the weights and limits that a capture has. A border around the face says nothing in
+/// a single picture: a door has one, too.
+#[must_use]
+pub fn judge_still(pad_live: f32, instrument: &Instrument, policy: &Policy) -> StillOutcome {
+    let mut texture = Texture::default();
+    let limits = TextureLimits { min_frames: 1, ..policy.texture.clone() };
+    texture.see(instrument, &limits);
+    let findings = vec![passive::of_one(pad_live, policy), texture.finding(&limits)];
+    let (verdict, reasons) = fusion::judge(&findings, &policy.fusion);
+    let live = fusion::fuse(&findings, &policy.fusion);
+    StillOutcome { verdict, reasons, live, findings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_passive_check_decides_within_its_limits_and_what_is_no_score_is_doubtful() {
+        let policy = Policy::default();
+        let judged = |live| judge_still(live, &Instrument::default(), &policy);
+        assert_eq!(judged(0.05).verdict, Verdict::Attack);
+        assert_eq!(judged(0.05).reasons, [Reason::PresentationAttack]);
+        assert_eq!(judged(0.3).verdict, Verdict::Retry);
+        assert_eq!(judged(0.9).verdict, Verdict::Live);
+        for none in [f32::NAN, -0.1, 1.1] {
+            let outcome = judged(none);
+            assert_eq!((outcome.verdict, outcome.live), (Verdict::Retry, None));
+        }
+    }
+}
