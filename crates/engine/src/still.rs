@@ -42,7 +42,7 @@ impl Engine {
             }
         };
         let live = vision.presentation(frame, face)?;
-        let (verdict, reason) = passive(live, &policy.presentation);
+        let (verdict, reason) = passive(live, &policy.fusion.passive);
         Ok(StillJudgement {
             verdict,
             reasons: reason.into_iter().collect(),
@@ -59,7 +59,7 @@ fn only_face(faces: &[Face], bystander: f32) -> Result<&Face, Reason> {
     if others.iter().any(counts) { Err(Reason::MultipleFaces) } else { Ok(face) }
 }
 
-fn passive(live: f32, limits: &policy::Presentation) -> (Verdict, Option<Reason>) {
+fn passive(live: f32, limits: &policy::Weight) -> (Verdict, Option<Reason>) {
     if live < limits.attack_below {
         (Verdict::Attack, Some(Reason::PresentationAttack))
     } else if live >= limits.retry_below {
@@ -76,11 +76,8 @@ mod tests {
 
     #[test]
     fn a_score_is_live_only_from_the_higher_limit_on() {
-        let limits = policy::Presentation {
-            attack_below: 0.2,
-            retry_below: 0.6,
-            ..policy::Presentation::default()
-        };
+        let limits =
+            policy::Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.6, required: true };
         let verdict = |live| passive(live, &limits).0;
         assert_eq!([0.0, 0.19].map(verdict), [Verdict::Attack; 2]);
         assert_eq!([0.2, 0.59, f32::NAN].map(verdict), [Verdict::Retry; 3]);
