@@ -248,7 +248,8 @@ fn results_of_another_policy_are_never_mixed_in() {
     place.write("b.jpg", fixture("attack-m1-print/004.jpg"));
     let manifest = place.write("m.tsv", format!("{HEAD}a.jpg\tbona_fide\tm\nb.jpg\tprint\tm\n"));
     let strict =
-        place.write("strict.toml", "[presentation]\nattack_below = 1.0\nretry_below = 1.0\n");
+        "[fusion.passive]\nweight = 1.0\nattack_below = 1.0\nretry_below = 1.0\nrequired = true\n";
+    let strict = place.write("strict.toml", strict);
     let out = place.text("out");
     let counts = |more: &[&str]| {
         let ended = eval(&place, &manifest, &[&["--out", &out, "--json"], more].concat()).expect(0);

@@ -42,9 +42,9 @@ fn a_picture_is_judged_by_its_only_face() {
         (judged.findings[0].evidence, judged.findings[0].score),
         (EvidenceKind::Passive, Some(live))
     );
-    policy.presentation.retry_below = live.next_up();
+    policy.fusion.passive.retry_below = live.next_up();
     assert_eq!(judge(photo, &policy).verdict, Verdict::Retry);
-    policy.presentation.attack_below = live.next_up();
+    policy.fusion.passive.attack_below = live.next_up();
     let judged = judge(photo, &policy);
     assert_eq!(
         (judged.verdict, judged.reasons),
