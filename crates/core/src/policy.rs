@@ -369,8 +369,8 @@ section! {
 }
 
 section! {
-    /// How solid and alive the face is. Measured on prints (four portraits turned by 25 to 45 degrees to all sides,
-    /// flat and bent), rendered heads and seventeen recordings of eleven people.
+    /// How solid and alive the face is. Measured on prints (eight portraits turned by 25 to 45 degrees to all sides,
+    /// flat and bent), rendered heads and nineteen recordings of fourteen people.
     ShapeLimits {
         /// A turn must have moved points of different depth by so many degrees before the head counts as solid; twice as many are all that counts. Source: measured, prints reach 11, heads that look up 16 and heads that turn 32.
         min_turn_degrees: f32 = 12.0;
@@ -422,7 +422,7 @@ section! {
         blink_expected_ms: u64 = 15_000;
         /// How fast both eyes move apart, see `crates/liveness/src/evidence/eyes.rs`: from here on it speaks against a live person. Source: measured, people 0.5 at most.
         apart_from: f32 = 0.8;
-        /// And from here on as strongly as can be. Source: measured, a rendered cut-out 2.3.
+        /// And from here on as strongly as can be. Source: measured, a rendered cut-out 2.6.
         apart_at: f32 = 1.6;
         /// Steps are taken at least so far apart, milliseconds. Own choice: the mesh's jitter would add up at many frames a second.
         step_ms: u64 = 60;

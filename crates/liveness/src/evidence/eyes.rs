@@ -4,8 +4,9 @@
 //! the holes cover now this one, now that one, more or less, and the irises wander in them as the print moves.
 //! What the mesh takes for lids then opens and shuts apart from the other eye's, again and again, while the irises
 //! move: how fast the difference of both eyes' openness changes, times how fast the irises move between the
-//! corners. Measured, per second of each: a rendered cut-out 2.3; rendered heads, replays of them and seventeen
-//! recordings of eleven people, who talk, look around and blink, at most 0.5.
+//! corners. Measured, per second of each: a rendered cut-out 2.6; rendered heads, replays of them and nineteen
+//! recordings of fourteen people, who talk, look around and blink, at most 0.5. One of them covers the face with a
+//! hand, and reaches 2.5 then: such frames do not count.
 
 use liveface_core::{EvidenceKind, Face, Finding, Landmarks, Reason, landmark, policy};
 

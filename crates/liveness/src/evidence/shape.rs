@@ -14,10 +14,13 @@
 //! distance does. The depths are those of the first frames alone: what the mesh, which always sees a face, guesses
 //! later plays no part.
 //!
-//! Measured with the mesh that is shipped, on four portraits turned as prints by 25 to 45 degrees to all sides,
-//! flat and bent: they get as much shorter as they should, while the part of v says 11 degrees at most and below
-//! 0.35 of what A says. Rendered heads that turn by 20 to 30 degrees: 16 to 42 degrees. So the mesh is hardly
-//! deceived: a print that turns has next to no pose either.
+//! Measured with the mesh that is shipped, on eight portraits turned as prints by 25 to 45 degrees to all sides,
+//! flat and bent: they get as much shorter as they should, or somewhat less, while the part of v says 11 degrees at
+//! most and below 0.35 of what A says. Rendered heads that turn by 20 to 30 degrees: 16 to 42 degrees. So the mesh
+//! is hardly deceived: a print that turns has next to no pose either.
+//!
+//! What this cannot tell: a print that hardly turns, a recording of a head (it is as solid as the head), and a
+//! print bent round like half a tube, which is a solid.
 
 use liveface_core::{EvidenceKind, Face, Finding, Landmarks, Point2, Reason, policy};
 
