@@ -23,6 +23,7 @@ mod recording;
 mod still;
 mod subject;
 mod timing;
+mod virtual_camera;
 pub mod y4m;
 
 use liveface_core::{Frame, Guidance};
@@ -34,6 +35,7 @@ pub use picture::{MAX_ENCODED_BYTES, MAX_PIXELS, PictureError};
 pub use recording::Recording;
 pub use still::Still;
 pub use subject::Subject;
+pub use virtual_camera::{VirtualCamera, VirtualCameraKind, virtual_camera};
 
 /// Delivers frames one after the other.
 pub trait FrameSource: Send {

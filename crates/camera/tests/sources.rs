@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use liveface_camera::mjpeg::{SplitError, Splitter};
 use liveface_camera::{CameraError, FrameSource, Recording, Subject};
-use liveface_core::sample::{Border, Filter, rgb8};
+use liveface_core::sample::{Border, Filter, fingerprint, rgb8};
 use liveface_core::{Affine, Frame, Guidance, PixelFormat};
 use proptest::prelude::*;
 
@@ -47,8 +48,11 @@ fn times(mut source: impl FrameSource) -> Result<Vec<Duration>, CameraError> {
     Ok(times)
 }
 
+/// The level of a picture of one colour, noise left out.
 fn grey_level(frame: &Frame<'_>) -> u8 {
-    pixels(frame)[0]
+    let pixels = pixels(frame);
+    let sum: u32 = pixels.iter().map(|level| u32::from(*level)).sum();
+    (sum as f32 / pixels.len() as f32).round() as u8
 }
 
 fn save_level(path: &Path, level: u8) {
@@ -244,9 +248,55 @@ fn a_subjects_time_goes_on_across_clips() {
             _ => format!("idle/0{:02}.jpg", (index - 8) % 12),
         };
         if index % 7 == 0 {
-            assert_eq!(pixels(&frame), decoded(&fixtures().join("clips-f1").join(name)));
+            let image = decoded(&fixtures().join("clips-f1").join(name));
+            let noise = pixels(&frame).iter().zip(&image).map(|(a, b)| a.abs_diff(*b)).max();
+            assert_eq!(noise, Some(1), "frame {index}");
         }
     }
+}
+
+#[test]
+fn a_subject_turns_the_way_that_it_is_asked_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let clips =
+        [("idle", 1, 100), ("turn_left", 2, 50), ("turn_right", 2, 150), ("look_up", 2, 200)];
+    let mut subject = subject(dir.path(), &clips).unwrap();
+    for (guidance, level) in [
+        (Guidance::TurnImageLeft, 150),
+        (Guidance::TurnImageRight, 50),
+        (Guidance::LookUp, 200),
+        (Guidance::Capturing, 100),
+    ] {
+        subject.show(guidance);
+        // Again while it is asked again.
+        let clip = if level == 100 { [100; 4] } else { [level, level + 1, level, level + 1] };
+        assert_eq!(levels(&mut subject, 4), clip, "{guidance:?}");
+    }
+}
+
+#[test]
+fn a_subject_blinks_now_and_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let clips = [("approach", 1, 10), ("idle", 2, 100), ("smile", 1, 200), ("blink", 2, 50)];
+    let mut subject = subject(dir.path(), &clips).unwrap();
+    let idle = [100, 101].repeat(4);
+    assert_eq!(levels(&mut subject, 9), [&[10], idle.as_slice()].concat());
+    assert_eq!(levels(&mut subject, 12), [&[50, 51], idle.as_slice(), &[50, 51]].concat());
+    subject.show(Guidance::Smile);
+    assert_eq!(levels(&mut subject, 20), [200; 20], "not while it is asked for something");
+}
+
+#[test]
+fn a_subject_never_gives_the_same_picture_twice() {
+    let play = || {
+        let mut subject = Subject::open(fixtures().join("clips-m1"), 30.0).unwrap();
+        let prints = (0..500).map(|_| fingerprint(&subject.next_frame().unwrap().unwrap()));
+        prints.collect::<Vec<_>>()
+    };
+    let prints = play();
+    let different: HashSet<u64> = prints.iter().copied().collect();
+    assert_eq!(different.len(), 500);
+    assert_eq!(play(), prints, "but the same ones every time");
 }
 
 #[test]

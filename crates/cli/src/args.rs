@@ -84,6 +84,13 @@ pub(crate) enum Command {
         liveface quality --conformance fixtures/reference/ofiq-mapping-sample.tsv"
     )]
     Quality(QualityOptions),
+    /// Measure error rates over labelled pictures and clips, after ISO/IEC 30107-3
+    #[command(
+        after_help = "Example:\n  liveface eval --manifest faces/manifest.tsv --out report\n\n\
+        The manifest has the columns path, label and subject between tabs; a label is bona_fide or the \
+        name of an attack species. The same command again takes up what was interrupted."
+    )]
+    Eval(EvalOptions),
     /// Measure how fast every stage is on this machine
     #[command(after_help = "Example:\n  liveface bench --frames 300 --out before.json\n  \
     liveface bench --frames 300 --compare before.json\n\nOn a phone, with only the program and the \
@@ -120,12 +127,15 @@ pub(crate) struct Source {
 pub(crate) struct CaptureOptions {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// The preset `smart-selfie`, or a TOML file
+    /// The preset `smart-selfie`, `enhanced` or `passive`, or a TOML file
     #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
     pub(crate) policy: String,
     /// Seed of everything random; without it, the system's randomness
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// A server's nonce, which the seed is made of
+    #[arg(long, conflicts_with = "seed")]
+    pub(crate) nonce: Option<String>,
     /// Frames a second, where the recording has no frames.csv
     #[arg(long, default_value_t = 15.0)]
     pub(crate) fps: f64,
@@ -277,6 +287,39 @@ pub(crate) struct QualityOptions {
 }
 
 #[derive(Args)]
+pub(crate) struct EvalOptions {
+    /// What is presented: columns path (a picture, or a clip: a folder of images, a .mjpeg or a .y4m
+    /// file), label and subject, and fps where a clip needs it; paths begin in the manifest's folder
+    #[arg(long, value_name = "FILE.tsv")]
+    pub(crate) manifest: PathBuf,
+    /// Folder for a page, a table and the results so far; it holds small pictures of faces
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// The preset `smart-selfie`, or a TOML file
+    #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
+    pub(crate) policy: String,
+    /// Threads, each with models of its own; without it, one for each core
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) threads: Option<u32>,
+    /// Frames a second of clips that have neither frames.csv nor a rate in the manifest
+    #[arg(long, default_value_t = 15.0)]
+    pub(crate) fps: f64,
+    /// Seed of everything random in the captures of clips
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Highest APCERs, in per cent, at which BPCER is told
+    #[arg(long, value_name = "PERCENT,..", value_delimiter = ',', default_values_t = [10.0, 5.0, 1.0],
+        value_parser = percent)]
+    pub(crate) fixed_apcer: Vec<f64>,
+}
+
+/// A number above 0 and below 100.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0.0 && *number < 100.0);
+    number.ok_or_else(|| "give a number above 0 and below 100".to_owned())
+}
+
+#[derive(Args)]
 pub(crate) struct MatchOptions {
     /// An image
     pub(crate) a: PathBuf,
@@ -314,7 +357,7 @@ pub(crate) struct SandboxOptions {
     /// Port on this machine; 0 takes a free one
     #[arg(long, default_value_t = 8080)]
     pub(crate) port: u16,
-    /// The preset `smart-selfie`, or a TOML file: its thresholds decide
+    /// The preset `smart-selfie`, `enhanced` or `passive`, or a TOML file: its thresholds decide
     #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
     pub(crate) policy: String,
     /// Folder for users, jobs and the API key

@@ -6,7 +6,9 @@ mod commands;
 mod console;
 mod failure;
 mod output;
+mod page;
 mod sheet;
+mod tsv;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Analyze(options) => commands::analyze::run(common, &options),
         Command::Match(options) => commands::compare::run(common, &options),
         Command::Quality(options) => commands::quality::run(common, &options),
+        Command::Eval(options) => commands::eval::run(common, &options),
         Command::Bench(options) => commands::bench::run(common, &options),
         Command::Sandbox(options) => commands::sandbox::run(common, &options),
         Command::Doctor(options) => commands::doctor::run(common, &options),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Fails when the file `path` could not be written later.
 pub(crate) fn check(path: &Path) -> Result<(), Failure> {
@@ -17,6 +17,17 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut file = beside(path)?;
     file.write_all(bytes).map_err(|error| refused(path, error))?;
     file.persist(path).map(drop).map_err(|error| refused(path, error.error))
+}
+
+/// `rows` as RFC 4180 has them.
+pub(crate) fn csv<R: IntoIterator<Item = String>>(
+    rows: impl IntoIterator<Item = R>,
+) -> Result<Vec<u8>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Runtime, error.to_string());
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    rows.into_iter().try_for_each(|row| writer.write_record(row)).map_err(|e| failed(&e))?;
+    writer.into_inner().map_err(|error| failed(&error))
 }
 
 /// A temporary file in the folder of `path`.

@@ -111,7 +111,8 @@ pub struct Response {
 /// The challenges of a capture, and how they were answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenges {
-    /// What is asked for, in this order. The order follows from the seed and the policy.
+    /// What is asked for, in this order: first what follows from the seed and the policy, then one turn more for
+    /// each answer that came late.
     pub order: Vec<Challenge>,
     /// How many orders were equally likely.
     pub possible_orders: u64,

@@ -69,6 +69,15 @@ pub struct Instrument {
     pub pattern: Option<f32>,
 }
 
+/// How noisy a picture is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Noise {
+    /// Standard deviation of the noise, in levels of gamma-coded luma, 0 to 255.
+    pub sigma: f32,
+    /// Mean gamma-coded luma of where it was measured, 0 black to 255 white.
+    pub brightness: f32,
+}
+
 /// Straight edges around the face, as of paper or a screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Border {
@@ -84,6 +93,19 @@ pub struct Border {
 pub struct Following {
     /// How far the face moved.
     pub face: Point2,
-    /// How far the surroundings moved.
+    /// How far the surroundings moved, carried on to where the face is: how far the face would have moved as a
+    /// part of one flat thing with them.
     pub surroundings: Point2,
+    /// How far a point of the face moved beyond that; the median over several.
+    pub own: f32,
+    /// The natural logarithm of how much larger the face became.
+    pub face_growth: f32,
+    /// The natural logarithm of how much larger the surroundings became.
+    pub surroundings_growth: f32,
+    /// Share of the places beside the head that moved together, 0 to 1.
+    pub agreeing: f32,
+    /// How many places that were.
+    pub patches: u32,
+    /// How many of them lie on the image side of the head that has fewer.
+    pub sides: u32,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::Instrument;
+use crate::evidence::{Instrument, Noise};
 use crate::frame::Timestamp;
 use crate::geometry::{Affine, Point2, Point3, Rect};
 
@@ -319,4 +319,6 @@ pub struct Observation {
     pub face_count: usize,
     /// What the pixels say of paper or a screen around the first face, when this frame was looked at for it.
     pub instrument: Option<Instrument>,
+    /// How noisy the picture is, when this frame was looked at for it.
+    pub noise: Option<Noise>,
 }

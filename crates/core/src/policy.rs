@@ -34,7 +34,7 @@ pub enum PolicyError {
         rule: &'static str,
     },
     /// No preset of that name.
-    #[error("there is no preset `{0}`; the presets are: smart-selfie")]
+    #[error("there is no preset `{0}`; the presets are: smart-selfie, enhanced, passive")]
     Preset(String),
 }
 
@@ -267,6 +267,8 @@ section! {
         smile_from: u32 = 3;
         /// Least change of any head angle between two pictures, degrees. Source: Smile ID Android, 0.75.
         min_motion_degrees: f32 = 0.75;
+        /// So many restarts end the capture. Own choice: each gives another order of turns to meet.
+        max_restarts: u32 = 5;
         /// So many equal pictures in a row are a frozen camera. Own choice: sensor noise never repeats.
         frozen_frames: u32 = 5;
     }
@@ -295,12 +297,14 @@ section! {
 section! {
     /// Whether the face is live.
     Presentation {
-        /// A median passive score below this makes the verdict "retry", 0 to 1. Source: the model's own threshold.
-        retry_below: f32 = 0.5;
-        /// A median passive score below this makes the verdict "attack", 0 to 1. Own choice: the net alone must not decide a close case.
+        /// A picture with a passive score below this looks like an attack, 0 to 1. Own choice: the net alone must not decide a close case.
         attack_below: f32 = 0.1;
-        /// More pictures than this with a passive score below `attack_below`, or the selfie among them, make the verdict "retry". Own choice: one may be blurred.
+        /// More pictures than this that look like an attack, or the selfie among them, leave no more than `doubtful_score`. Own choice: one may be blurred.
         max_attack_images: u32 = 1;
+        /// What a capture with such pictures has at most, 0 to 1. Own choice: between `fusion.passive.attack_below` and `fusion.passive.retry_below`.
+        doubtful_score: f32 = 0.3;
+        /// Least room around the face that the passive check needs: the picture's width and height over the face's. Source: its model was made for 2.7 and is at chance on faces without surroundings.
+        min_room: f32 = 1.7;
     }
 }
 
@@ -323,16 +327,16 @@ section! {
         kind: ChallengeKind = ChallengeKind::Smile;
         /// Directions to turn to; leave out those that a person cannot do. Source: Smile ID enhanced capture.
         directions: Vec<Challenge> = vec![Challenge::TurnImageLeft, Challenge::TurnImageRight, Challenge::LookUp];
-        /// Turns in all, each direction at least once, in an order drawn from all that are possible. Own choice: three directions once each have 6 orders, which a recording meets too often; five turns have 150.
-        turns: u32 = 5;
+        /// Turns in all, each direction at least once, in an order drawn from all that are possible. Own choice: three directions once each have 6 orders, which a recording meets too often; six turns have 540.
+        turns: u32 = 6;
         /// Least turn to a side that is complete. Source: between Smile ID's 14 (iOS) and 27 (Android).
         turn_degrees: f32 = 20.0;
         /// Least lift of the chin that is complete. Source: between Smile ID's web 7 and Android 17.
-        up_degrees: f32 = 12.0;
+        up_degrees: f32 = 13.0;
         /// Share of a complete turn that is half-way. Source: Smile ID iOS, 0.15 of 0.25 rad.
         half_way: f32 = 0.5;
         /// Share of a complete turn that is still the centre. Own choice.
-        centre: f32 = 0.35;
+        centre: f32 = 0.45;
         /// A turn may go aside in the other directions by so much of their own complete turns. Own choice: a diagonal is no turn.
         max_aside: f32 = 0.8;
         /// Farthest turn to a side. Source: the mesh loses the far cheek beyond.
@@ -342,11 +346,19 @@ section! {
         /// Between two turns the head stays in the centre for so long at least, milliseconds. Own choice.
         min_pause_ms: u64 = 250;
         /// And at most; how long is drawn anew for each turn. Own choice: a recording does not know when it is asked.
-        max_pause_ms: u64 = 1_250;
-        /// An answer that begins sooner after it was asked for was not an answer, milliseconds. Source: the fastest reactions to something seen take some 150.
-        min_reaction_ms: u64 = 120;
+        max_pause_ms: u64 = 2_000;
+        /// A head that is half-way sooner after it was asked for did not answer, milliseconds. Source: the fastest reactions to something seen take some 150, and the way some 100.
+        min_reaction_ms: u64 = 200;
         /// An answer must be complete so soon after it was asked for, milliseconds. Own choice.
         max_response_ms: u64 = 10_000;
+        /// An answer that begins later than this after it was asked for may be chance: one more turn is asked for, milliseconds. Own choice: twice what people who read a line of text need.
+        slow_reaction_ms: u64 = 1_200;
+        /// So many turns are asked for on top at most. Own choice.
+        max_extra_turns: u32 = 4;
+        /// Fastest turn from one frame to the next, degrees a second. Own choice: who turns as asked, slowly, reaches 200; a cut between two pictures at 30 frames a second makes 600 of 20 degrees.
+        max_speed_degrees: f32 = 600.0;
+        /// Largest share of all movement of a turn that goes back before it is complete, 0 to 1. Own choice.
+        max_back: f32 = 0.4;
         /// So many turns that nothing asked for may happen. Own choice: a glance aside.
         max_unasked_turns: u32 = 1;
     }
@@ -432,10 +444,39 @@ section! {
 }
 
 section! {
-    /// Whether the frames are a camera's.
+    /// Whether the frames are a camera's. That they come at regular times says nothing: recordings do, and so do
+    /// the drivers of many cameras.
     StreamLimits {
-        /// So many frames in a row that were all seen before, in the same order, are a loop. Own choice: sensor noise never repeats.
+        /// So many frames must have been seen before the stream can be said to be in order. Own choice: fewer than any capture takes.
+        min_frames: u32 = 8;
+        /// So many different pictures in a row that were all seen before, in the same or in the opposite order, are a loop. Own choice: sensor noise never repeats.
         looped_frames: u32 = 3;
+        /// At least so many pictures are remembered, and at most twice as many. Own choice: 120 s, the whole capture, at 30 frames a second.
+        loop_memory: u32 = 4_096;
+        /// The picture may stand still so often, each time for `sequence.frozen_frames`. Own choice: once, as when an app was in the background.
+        max_frozen_stretches: u32 = 1;
+        /// No camera delivers more frames a second. Source: the slow motion of phones, 240.
+        max_fps: f32 = 240.0;
+        /// Over how many frames that is judged. Own choice: frames that were held up come in a bunch, but not so many.
+        fast_frames: u32 = 60;
+        /// A longer time between two frames is a gap, milliseconds. Own choice: the slowest device that is usable takes some 500.
+        max_gap_ms: u64 = 2_000;
+        /// There may be so many gaps. Own choice: models are loaded, a phone call comes in.
+        max_gaps: u32 = 5;
+        /// So many looks at the noise, in a row, are compared with as many before. Own choice: 1.2 s each at five looks a second.
+        noise_looks: u32 = 6;
+        /// Less noise than this cannot be told from none, standard deviation in levels of 255. Source: measured on the fixtures, as the engine measures it: rendered JPEG pictures have 0.36 to 0.54, a printed one 0.19 to 0.28.
+        min_noise: f32 = 0.2;
+        /// So many times the noise, or as many times less, from one look to the next and in the median, is another camera's. Own choice: exposure and focus change gradually and by less.
+        noise_step: f32 = 4.0;
+        /// When the brightness changes by more than this share as well, it is the light that changed, 0 to 1. Own choice.
+        max_brightness_change: f32 = 0.15;
+        /// What a stream scores that came in a loop, 0 (attack) to 1. Own choice: nothing else explains it.
+        looped_score: f32 = 0.0;
+        /// What a stream scores that is odd as an honest one may be, too: it stood still, its size, noise or times are odd; 0 to 1. Own choice: below `fusion.stream.retry_below` and above its `attack_below`.
+        doubtful_score: f32 = 0.3;
+        /// What the frames of a camera that is known to be a program score at best, 0 to 1; 1 allows such cameras. Own choice: they show whatever they are given.
+        virtual_camera_score: f32 = 0.0;
     }
 }
 
@@ -466,9 +507,9 @@ section! {
         /// What moves with the face.
         surroundings: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Patterns of screens and prints.
-        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: true };
+        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Whether the frames are a camera's.
-        stream: Weight = Weight { weight: 0.5, attack_below: 0.1, retry_below: 0.4, required: true };
+        stream: Weight = Weight { weight: 0.5, attack_below: 0.1, retry_below: 0.4, required: false };
         /// How the eyes move.
         eyes: Weight = Weight { weight: 0.5, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Whether all pictures show one person.
@@ -480,6 +521,128 @@ section! {
     }
 }
 
+impl ChallengeLimits {
+    /// Checks that the challenges can be answered, and are some.
+    fn check(&self) -> Result<(), PolicyError> {
+        let rule = |name, value: String, holds: bool, rule| {
+            holds.then_some(()).ok_or(PolicyError::Value { name, value, rule })
+        };
+        let directions = &self.directions;
+        let are_turns = directions.iter().enumerate().all(|(index, direction)| {
+            *direction != Challenge::Smile && !directions[..index].contains(direction)
+        });
+        rule(
+            "challenge.directions",
+            directions.iter().map(|direction| direction.code()).collect::<Vec<_>>().join(", "),
+            are_turns && !directions.is_empty(),
+            "one or more of turn_image_left, turn_image_right and look_up, each once",
+        )?;
+        rule(
+            "challenge.turns",
+            self.turns.to_string(),
+            (directions.len()..=16).contains(&(self.turns as usize)),
+            "as many as challenge.directions to 16",
+        )?;
+        for (name, degrees) in [
+            ("challenge.turn_degrees", self.turn_degrees),
+            ("challenge.up_degrees", self.up_degrees),
+        ] {
+            rule(name, degrees.to_string(), (5.0..=45.0).contains(&degrees), "5 to 45")?;
+        }
+        rule(
+            "challenge.max_turn_degrees",
+            self.max_turn_degrees.to_string(),
+            self.max_turn_degrees > self.turn_degrees && self.max_turn_degrees <= 90.0,
+            "more than challenge.turn_degrees, at most 90",
+        )?;
+        rule(
+            "challenge.half_way",
+            self.half_way.to_string(),
+            self.half_way > 0.0 && self.half_way < 1.0,
+            "between 0 and 1",
+        )?;
+        rule(
+            "challenge.centre",
+            self.centre.to_string(),
+            self.centre > 0.0 && self.centre <= self.half_way,
+            "more than 0, at most challenge.half_way",
+        )?;
+        rule(
+            "challenge.max_aside",
+            self.max_aside.to_string(),
+            self.max_aside > 0.0 && self.max_aside <= 1.0,
+            "more than 0, at most 1: a diagonal must not be two turns",
+        )?;
+        rule(
+            "challenge.max_back",
+            self.max_back.to_string(),
+            (0.0..=1.0).contains(&self.max_back),
+            "between 0 and 1",
+        )?;
+        rule(
+            "challenge.max_speed_degrees",
+            self.max_speed_degrees.to_string(),
+            self.max_speed_degrees.is_finite() && self.max_speed_degrees > 0.0,
+            "a positive number",
+        )?;
+        rule(
+            "challenge.max_pause_ms",
+            self.max_pause_ms.to_string(),
+            (self.min_pause_ms..=60_000).contains(&self.max_pause_ms),
+            "challenge.min_pause_ms to 60000",
+        )?;
+        rule(
+            "challenge.slow_reaction_ms",
+            self.slow_reaction_ms.to_string(),
+            (self.min_reaction_ms..=self.max_response_ms).contains(&self.slow_reaction_ms),
+            "challenge.min_reaction_ms to challenge.max_response_ms",
+        )?;
+        let hold_ms = self.hold_ms.saturating_add(self.min_reaction_ms);
+        rule(
+            "challenge.max_response_ms",
+            self.max_response_ms.to_string(),
+            self.max_response_ms > hold_ms && self.max_response_ms <= 120_000,
+            "more than challenge.min_reaction_ms and challenge.hold_ms together, at most 120000",
+        )
+    }
+}
+
+impl Fusion {
+    /// Checks that every limit is one.
+    fn check(&self) -> Result<(), PolicyError> {
+        let rule = |name, given: String, holds: bool, rule| {
+            holds.then_some(()).ok_or(PolicyError::Value { name, value: given, rule })
+        };
+        for (name, limits) in [
+            ("fusion.passive", self.passive),
+            ("fusion.shape", self.shape),
+            ("fusion.response", self.response),
+            ("fusion.surroundings", self.surroundings),
+            ("fusion.texture", self.texture),
+            ("fusion.stream", self.stream),
+            ("fusion.eyes", self.eyes),
+            ("fusion.person", self.person),
+        ] {
+            let Weight { weight, attack_below, retry_below, .. } = limits;
+            let works = weight.is_finite()
+                && weight >= 0.0
+                && (0.0..=retry_below).contains(&attack_below)
+                && retry_below <= 1.0;
+            let given = format!("weight {weight}, attack {attack_below}, retry {retry_below}");
+            rule(
+                name,
+                given,
+                works,
+                "a weight of 0 or more, attack_below up to retry_below up to 1",
+            )?;
+        }
+        let holds =
+            (0.0..=self.retry_below).contains(&self.attack_below) && self.retry_below <= 1.0;
+        let given = format!("attack {}, retry {}", self.attack_below, self.retry_below);
+        rule("fusion.retry_below", given, holds, "from fusion.attack_below to 1")
+    }
+}
+
 section! {
     /// Whether two faces are one person's. Cosine similarity of embeddings, -1 to 1. Measured with
     /// the embedding that is shipped: photos of one person 0.71 to 0.94, of different persons at
@@ -487,6 +650,10 @@ section! {
     Identity {
         /// From the first picture on, each face must be at least this similar to the one looked at before it or to a kept picture. Own choice: rendered heads keep 0.89 and more from frame to frame even when a smile begins, different ones reach at most 0.84.
         link_similarity: f32 = 0.86;
+        /// The same while a turn of the head is asked for. Own choice: rendered heads keep 0.86 and more in a turn of 12 degrees from frame to frame.
+        turned_link_similarity: f32 = 0.80;
+        /// Each picture of the relaxed, straight face must be at least this similar to the first such face. Own choice: as `link_similarity`; rendered heads keep 0.94 and more.
+        neutral_similarity: f32 = 0.86;
         /// Faces are compared at least so far apart, in milliseconds of frame time. A slow device that looks at fewer than six frames a second may take a sudden smile for another person. Own choice: every frame at 15 a second, every second one at 30.
         link_every_ms: u64 = 60;
         /// Least median similarity of the liveness images to the selfie, for a server that sees only the pictures. Own choice: rendered heads keep 0.67 and more from relaxed to smiling.
@@ -518,8 +685,31 @@ impl Policy {
     pub fn preset(name: &str) -> Result<Self, PolicyError> {
         match name {
             "smart-selfie" => Ok(Self::default()),
+            "enhanced" => Ok(Self::enhanced()),
+            "passive" => Ok(Self::passive()),
             other => Err(PolicyError::Preset(other.to_owned())),
         }
+    }
+
+    /// Turns of the head in an order that follows from the seed.
+    fn enhanced() -> Self {
+        let mut policy = Self { name: "enhanced".to_owned(), ..Self::default() };
+        policy.challenge.kind = ChallengeKind::Turns;
+        // Source: Smile ID enhanced capture.
+        policy.sequence.liveness_images = 6;
+        policy.timing.min_gap_ms = 250;
+        // Whoever turned as asked has shown both.
+        policy.fusion.shape.required = true;
+        policy.fusion.response.required = true;
+        policy
+    }
+
+    /// Nothing is asked for: the person looks into the camera.
+    fn passive() -> Self {
+        let mut policy = Self { name: "passive".to_owned(), ..Self::default() };
+        policy.challenge.kind = ChallengeKind::None;
+        policy.timing.min_gap_ms = 250;
+        policy
     }
 
     /// The same without pictures: every gate is judged, but nobody ever holds still for long enough. For
@@ -586,14 +776,22 @@ impl Policy {
         share("eyes.max_covered", self.eyes.max_covered)?;
         share("eyes.shut_below", self.eyes.shut_below)?;
         share("eyes.open_from", self.eyes.open_from)?;
-        share("presentation.retry_below", self.presentation.retry_below)?;
+        share("presentation.doubtful_score", self.presentation.doubtful_score)?;
         share("presentation.attack_below", self.presentation.attack_below)?;
+        share("stream.max_brightness_change", self.stream.max_brightness_change)?;
+        share("stream.looped_score", self.stream.looped_score)?;
+        share("stream.doubtful_score", self.stream.doubtful_score)?;
+        share("stream.virtual_camera_score", self.stream.virtual_camera_score)?;
         share("identity.link_similarity", self.identity.link_similarity)?;
         share("identity.other_expression_similarity", self.identity.other_expression_similarity)?;
+        share("identity.turned_link_similarity", self.identity.turned_link_similarity)?;
+        share("identity.neutral_similarity", self.identity.neutral_similarity)?;
         share("identity.match_similarity", self.identity.match_similarity)?;
         share("identity.verify_similarity", self.identity.verify_similarity)?;
         for (name, value) in [
             ("viewfinder.max_offset", self.viewfinder.max_offset),
+            ("stream.max_fps", self.stream.max_fps),
+            ("stream.min_noise", self.stream.min_noise),
             ("pose.max_yaw_degrees", self.pose.max_yaw_degrees),
             ("pose.max_pitch_degrees", self.pose.max_pitch_degrees),
             ("pose.max_roll_degrees", self.pose.max_roll_degrees),
@@ -702,11 +900,22 @@ impl Policy {
             self.expression.min_smile > self.expression.max_neutral_smile,
             "more than expression.max_neutral_smile",
         )?;
+        share("presentation.attack_below", self.presentation.attack_below)?;
         rule(
-            "presentation.attack_below",
-            self.presentation.attack_below.to_string(),
-            self.presentation.attack_below <= self.presentation.retry_below,
-            "at most presentation.retry_below",
+            "presentation.min_room",
+            self.presentation.min_room.to_string(),
+            (1.0..=4.0).contains(&self.presentation.min_room),
+            "1 to 4: the picture is seldom larger than four faces",
+        )?;
+        self.fusion.check()?;
+        self.challenge.check()?;
+        let turns = self.challenge.kind == ChallengeKind::Turns;
+        let pictures = self.challenge.turns.saturating_mul(2);
+        rule(
+            "sequence.liveness_images",
+            self.sequence.liveness_images.to_string(),
+            !turns || self.sequence.liveness_images <= pictures,
+            "at most two for each of challenge.turns",
         )?;
         rule(
             "sequence.liveness_images",
@@ -737,6 +946,22 @@ impl Policy {
             self.sequence.frozen_frames.to_string(),
             self.sequence.frozen_frames >= 2,
             "at least 2",
+        )?;
+        let stream = &self.stream;
+        for (name, value, least, largest, range) in [
+            // Two pictures that take turns are a camera whose buffers are mixed up.
+            ("stream.looped_frames", stream.looped_frames, 3, 64, "3 to 64"),
+            ("stream.loop_memory", stream.loop_memory, 64, 1 << 20, "64 to 1048576"),
+            ("stream.fast_frames", stream.fast_frames, 2, u32::MAX, "at least 2"),
+            ("stream.noise_looks", stream.noise_looks, 3, 64, "3 to 64"),
+        ] {
+            rule(name, value.to_string(), (least..=largest).contains(&value), range)?;
+        }
+        rule(
+            "stream.noise_step",
+            stream.noise_step.to_string(),
+            stream.noise_step.is_finite() && stream.noise_step > 1.0,
+            "more than 1",
         )?;
         rule(
             "tracking.redetect_every_ms",
@@ -834,7 +1059,26 @@ mod tests {
             ("[sequence]\nfrozen_frames = 1", "sequence.frozen_frames"),
             ("[tracking]\nmin_decoded_side = 63", "tracking.min_decoded_side"),
             ("[expression]\nmax_neutral_smile = 0.9", "expression.min_smile"),
-            ("[presentation]\nattack_below = 0.6", "presentation.attack_below"),
+            ("[presentation]\nattack_below = 1.6", "presentation.attack_below"),
+            ("[presentation]\nmin_room = 9.0", "presentation.min_room"),
+            ("[challenge]\ndirections = []", "challenge.directions"),
+            ("[challenge]\ndirections = [\"look_up\", \"look_up\"]", "challenge.directions"),
+            ("[challenge]\ndirections = [\"smile\"]", "challenge.directions"),
+            ("[challenge]\nturns = 2", "challenge.turns"),
+            ("[challenge]\nturn_degrees = nan", "challenge.turn_degrees"),
+            ("[challenge]\nmax_aside = 1.5", "challenge.max_aside"),
+            ("[challenge]\ncentre = 0.9", "challenge.centre"),
+            ("[challenge]\nmax_pause_ms = 10", "challenge.max_pause_ms"),
+            ("[challenge]\nmax_response_ms = 100", "challenge.slow_reaction_ms"),
+            (
+                "[challenge]\nkind = \"turns\"\n[sequence]\nliveness_images = 11",
+                "sequence.liveness_images",
+            ),
+            ("[fusion]\nretry_below = 0.05", "fusion.retry_below"),
+            (
+                "[fusion.eyes]\nweight = -1.0\nattack_below = 0.1\nretry_below = 0.2\nrequired = false",
+                "fusion.eyes",
+            ),
             ("[viewfinder]\naspect = 0.01", "viewfinder.aspect"),
             ("[viewfinder]\nmax_offset = 0.0", "viewfinder.max_offset"),
             ("[viewfinder]\nmin_margin = nan", "viewfinder.min_margin"),
@@ -853,6 +1097,13 @@ mod tests {
             ("[eyes]\nmax_blink_ms = 50", "eyes.max_blink_ms"),
             ("[eyes]\napart_from = 2.0", "eyes.apart_at"),
             ("[occlusion]\nmax_share = 1.5", "occlusion.max_share"),
+            ("[stream]\nlooped_frames = 2", "stream.looped_frames"),
+            ("[stream]\nloop_memory = 4294967295", "stream.loop_memory"),
+            ("[stream]\nfast_frames = 1", "stream.fast_frames"),
+            ("[stream]\nnoise_looks = 0", "stream.noise_looks"),
+            ("[stream]\nnoise_step = 1.0", "stream.noise_step"),
+            ("[stream]\nmax_fps = 0.0", "stream.max_fps"),
+            ("[stream]\nvirtual_camera_score = 2.0", "stream.virtual_camera_score"),
             ("[tracking.calibration]\nwindow_ms = 0", "tracking.calibration.window_ms"),
             (
                 "[tracking.calibration]\ntrusted_after_ms = 9000",

@@ -32,22 +32,28 @@ mod analysis;
 mod engine;
 mod error;
 mod event;
+mod nonce;
 mod session;
+mod still;
 
 pub use analysis::{AnalysisOptions, FaceReport};
 pub use engine::{Engine, EngineConfig};
 pub use error::EngineError;
 pub use event::Event;
+pub use nonce::seed_of_nonce;
 pub use session::{JpegFrame, Session};
+pub use still::StillJudgement;
 
 pub use liveface_bundle::{BundleError, Capture, CapturedImage, Store, Tag};
 /// Where frames come from.
 pub use liveface_camera as camera;
 pub use liveface_core::{
-    Challenge, ColourRange, Component, Embedding, Evidence, Expression, Face, Frame, FrameCounts,
-    FrameError, Guidance, Measure, Observation, PixelFormat, Plane, Policy, PolicyError, Pose,
-    QualityRecord, Reason, Reduction, Restart, Rotation, ShotKind, Timestamp, Verdict, policy,
+    Border, Challenge, Challenges, ColourRange, Component, Embedding, Evidence, EvidenceKind,
+    Expression, Face, Finding, Following, Frame, FrameCounts, FrameError, Guidance, Instrument,
+    Measure, Observation, PixelFormat, Plane, Policy, PolicyError, Pose, QualityRecord, Reason,
+    Reduction, Response, Restart, Rotation, ShotKind, Timestamp, Verdict, policy,
 };
+pub use liveface_liveness::{Progress, challenge_order, possible_orders};
 pub use liveface_vision::{
     Detection, ModelProvider, ModelSource, ONNX_RUNTIME_VERSION, Provider, Runtime, Tracker,
     Vision, VisionError,

@@ -6,7 +6,7 @@ use liveface_core::{
     CaptureRecord, Frame, FrameCounts, FrameError, Observation, Policy, Reason, Reduction,
     Rotation, ShotKind, Timestamp, Verdict,
 };
-use liveface_liveness::{Assessment, Sequence, Shot, Step};
+use liveface_liveness::{Assessment, Progress, Sequence, Shot, Step};
 use liveface_quality::{Gauge, Subject};
 use liveface_vision::{Tracker, Vision};
 
@@ -73,7 +73,7 @@ impl Session {
             seed,
             tracker: Tracker::new(policy.tracking.clone()).watching(policy.surroundings.clone()),
             gauge: Gauge::default(),
-            sequence: Sequence::new(policy),
+            sequence: Sequence::new(policy, seed),
             images: Vec::new(),
             frames: FrameCounts::default(),
             now: Timestamp::ZERO,
@@ -148,6 +148,9 @@ impl Session {
         events: &mut Vec<Event>,
     ) -> Result<(), EngineError> {
         let Some(face) = self.tracker.last().faces.first() else { return Ok(()) };
+        if step.candidate {
+            self.sequence.candidate(vision.presentation(frame, face)?);
+        }
         if step.identify {
             let step = self.sequence.identify(vision.embedding(frame, face)?)?;
             self.note(&step, events);
@@ -195,6 +198,12 @@ impl Session {
         let mut events = std::mem::take(&mut self.kept_back);
         self.note(&step, &mut events);
         events
+    }
+
+    /// How far the capture is: for an app that draws it.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.sequence.progress()
     }
 
     /// What the last frame showed: for an app that draws on the preview.

@@ -97,15 +97,47 @@ pub(crate) fn check<'o>(
     let least = policy.expression.min_eye_openness;
     let open = shown.iter().all(|shown| shown.expression.eye_openness.min() >= least);
     require(open, Guidance::OpenEyes)?;
+    require(is_sharp(quality, policy), Guidance::HoldStill)?;
+    Ok(face)
+}
+
+/// The gates of a face that may be turned: faces, distance, cover. Light was asked about before, and eyes and
+/// quality are measured of faces that look ahead.
+///
+/// # Errors
+/// The first gate that fails.
+pub(crate) fn check_turned<'o>(
+    observation: &'o Observation,
+    policy: &Policy,
+) -> Result<&'o Face, Guidance> {
+    let face = only_face(observation)?;
+    let limits = &policy.viewfinder;
+    let view = viewfinder(observation.width, observation.height, limits.aspect);
+    distance(observation, face, view, policy)?;
+    let near = eye_distance(face).is_some_and(|pixels| pixels >= limits.min_inter_eye_px);
+    require(near, Guidance::MoveCloser)?;
+    let shares = 0.0..=policy.occlusion.max_share;
+    let uncovered = face.shown().iter().all(|shown| shares.contains(&shown.occlusion.share));
+    require(uncovered, Guidance::UncoverFace)?;
+    Ok(face)
+}
+
+/// Whether the face has enough detail for a picture.
+pub(crate) fn is_sharp(quality: Option<&QualityRecord>, policy: &Policy) -> bool {
     let detail = [
         (Component::Sharpness, policy.quality.min_sharpness),
         (Component::MotionBlur, policy.quality.min_detail_along_motion),
     ];
-    let sharp = detail
+    detail
         .iter()
-        .all(|(component, least)| raw(quality, *component).is_some_and(|detail| detail >= *least));
-    require(sharp, Guidance::HoldStill)?;
-    Ok(face)
+        .all(|(component, least)| raw(quality, *component).is_some_and(|detail| detail >= *least))
+}
+
+/// Whether the passive check can say something of the face: it needs surroundings.
+pub(crate) fn has_room(observation: &Observation, face: &Face, policy: &Policy) -> bool {
+    let (width, height) = (observation.width as f32, observation.height as f32);
+    let room = (width / face.bounds.width).min(height / face.bounds.height);
+    room >= policy.presentation.min_room
 }
 
 /// The gate of what is only measured of a picture that is about to be kept: the unified score.
@@ -117,9 +149,27 @@ pub(crate) fn is_good_picture(quality: &QualityRecord, policy: &Policy) -> bool 
 fn place(observation: &Observation, face: &Face, policy: &Policy) -> Result<(), Guidance> {
     let limits = &policy.viewfinder;
     let view = viewfinder(observation.width, observation.height, limits.aspect);
+    distance(observation, face, view, policy)?;
     let share = face.bounds.area() / view.area();
+    let near = share >= limits.min_face_area
+        && eye_distance(face).is_some_and(|pixels| pixels >= limits.min_inter_eye_px);
+    require(near, Guidance::MoveCloser)?;
+    let off = offset(face.bounds.centre(), view);
+    require(off.x.max(off.y) <= limits.max_offset, Guidance::CentreFace)
+}
+
+/// Not too near, and whole.
+fn distance(
+    observation: &Observation,
+    face: &Face,
+    view: Rect,
+    policy: &Policy,
+) -> Result<(), Guidance> {
+    let limits = &policy.viewfinder;
+    let near = face.bounds.area() / view.area() > limits.max_face_area;
     // Too close comes first: a face that is too close is also cut off, and moving back mends both.
-    require(share <= limits.max_face_area, Guidance::MoveBack)?;
+    let far_enough = !near && has_room(observation, face, policy);
+    require(far_enough, Guidance::MoveBack)?;
     let margin = face.bounds.height * limits.min_margin;
     let picture = Rect::new(
         margin,
@@ -127,12 +177,7 @@ fn place(observation: &Observation, face: &Face, policy: &Policy) -> Result<(), 
         observation.width as f32 - 2.0 * margin,
         observation.height as f32 - 2.0 * margin,
     );
-    require(picture.contains(face.bounds), Guidance::WholeFace)?;
-    let near = share >= limits.min_face_area
-        && eye_distance(face).is_some_and(|pixels| pixels >= limits.min_inter_eye_px);
-    require(near, Guidance::MoveCloser)?;
-    let off = offset(face.bounds.centre(), view);
-    require(off.x.max(off.y) <= limits.max_offset, Guidance::CentreFace)
+    require(picture.contains(face.bounds), Guidance::WholeFace)
 }
 
 /// How far `point` is from the middle of `view`, as shares of its width and height.

@@ -24,8 +24,11 @@
 mod evidence;
 mod gates;
 mod hints;
+mod order;
 mod sequence;
-mod verdict;
+mod summary;
+mod turns;
 
 pub use evidence::Witnesses;
-pub use sequence::{Assessment, Outcome, Sequence, SequenceError, Shot, Step};
+pub use order::{challenge_order, possible_orders};
+pub use sequence::{Assessment, Outcome, Progress, Sequence, SequenceError, Shot, Step};

@@ -1,14 +1,20 @@
-//! The `smart-selfie` sequence: hold still, liveness images with a smile, the selfie, a verdict.
+//! The sequence: hold still, liveness images with a challenge or without, the selfie, a verdict.
 
+use liveface_core::policy::ChallengeKind;
 use liveface_core::{
-    Challenge, Embedding, Evidence, Face, Guidance, GuidanceRecord, Observation, Point2, Policy,
-    QualityRecord, Reason, Restart, ShotKind, ShotRecord, Timestamp, Verdict,
+    Challenge, Challenges, Embedding, Evidence, Face, Finding, Guidance, GuidanceRecord,
+    Observation, Point2, Policy, QualityRecord, Reason, Response, Restart, ShotKind, ShotRecord,
+    Timestamp, Verdict,
 };
 use thiserror::Error;
 
+use crate::evidence::passive::{self, Candidates};
+use crate::evidence::person::{self, Ties};
+use crate::evidence::{Witnesses, fusion, response};
 use crate::gates::{self, Refusal};
 use crate::hints::Hints;
-use crate::verdict;
+use crate::summary;
+use crate::turns::{Turned, Turns};
 
 /// Why an observation was refused. The sequence is as it was before.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -62,6 +68,9 @@ pub struct Step {
     pub shot: Option<Shot>,
     /// This frame is no picture, but who it shows must be told next: see [`Sequence::identify`].
     pub identify: bool,
+    /// This frame is no picture, but what the passive check says of it is evidence: see
+    /// [`Sequence::candidate`].
+    pub candidate: bool,
     /// The picture that was assessed is one of the capture.
     pub kept: bool,
     /// Everything taken so far is thrown away.
@@ -93,6 +102,19 @@ pub struct Outcome {
     pub evidence: Evidence,
 }
 
+/// How far the capture is, for an app that draws it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// What is done: turns where turns are asked for and are not done yet, else pictures.
+    pub done: u32,
+    /// Of so many.
+    pub of: u32,
+    /// What is asked for now.
+    pub challenge: Option<Challenge>,
+    /// How far that is done, 0 to 1; a turn counts its way and how long it is held.
+    pub fraction: f32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// A gate fails.
@@ -101,6 +123,8 @@ enum State {
     Holding { since_ms: u64 },
     /// Pictures are being taken.
     Taking,
+    /// Turns are asked for, and pictures of them are taken.
+    Turns,
     /// A verdict was reached.
     Ended,
 }
@@ -145,8 +169,20 @@ pub struct Sequence {
     link: Option<Link>,
     /// Lowest similarity of a face to the one before it, since the first picture.
     weakest_link: Option<f32>,
+    /// The first face that looked straight ahead and was relaxed, since the last restart.
+    neutral: Option<Embedding>,
+    /// The least similarity of a picture that shows the same to it.
+    least_neutral: Option<f32>,
     /// The embedding of each kept picture.
     known: Vec<Embedding>,
+    seed: u64,
+    turns: Turns,
+    /// When a smile was asked for first, and when and how it was answered.
+    smile: Option<Response>,
+    witnesses: Witnesses,
+    candidates: Candidates,
+    /// How far the smile of the last frame was, 0 to 1.
+    smiling: f32,
     restarts: Vec<Restart>,
     hints: Hints,
     /// When the last picture was taken, if it was dropped because it is not good enough.
@@ -155,11 +191,21 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// A sequence of `policy`, which [`Policy::check`] accepts, that has seen nothing yet.
+    /// A sequence of `policy`, which [`Policy::check`] accepts, that has seen nothing yet. Everything random in
+    /// it comes from `seed`; see [`challenge_order`](crate::challenge_order).
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(policy: Policy, seed: u64) -> Self {
+        let turns = turns(seed, 0, 0, &policy);
         Self {
             policy,
+            seed,
+            turns,
+            smile: None,
+            witnesses: Witnesses::default(),
+            candidates: Candidates::default(),
+            smiling: 0.0,
+            neutral: None,
+            least_neutral: None,
             state: State::Positioning,
             last_time: None,
             start_ms: 0,
@@ -197,12 +243,24 @@ impl Sequence {
         }
         let mut step = Step::default();
         if now.saturating_sub(self.start_ms) >= self.policy.timing.timeout_ms {
-            self.finish(Verdict::TimedOut, self.reasons(Reason::TimeUsedUp), &mut step);
+            self.stop(Verdict::TimedOut, Reason::TimeUsedUp, &mut step);
             return Ok(step);
         }
+        self.witnesses.see(observation, now, &self.policy);
         let speed = self.follow(observation);
         self.watch_for_loss(observation, now, &mut step);
-        let wanted = self.advance(observation, quality, speed, now, &mut step);
+        if step.ended {
+            return Ok(step);
+        }
+        let wanted = match self.state {
+            State::Turns => self.advance_turns(observation, quality, now, &mut step),
+            _ => self.advance(observation, quality, speed, now, &mut step),
+        };
+        if step.ended {
+            return Ok(step);
+        }
+        let is_looked_at = observation.instrument.is_some() && step.shot.is_none();
+        step.candidate = is_looked_at && gates::check_turned(observation, &self.policy).is_ok();
         self.show(wanted, now, &mut step);
         Ok(step)
     }
@@ -219,7 +277,9 @@ impl Sequence {
             return Err(SequenceError::NotAsked);
         };
         let quality = assessment.quality;
-        let is_good = gates::is_good_picture(&quality, &self.policy);
+        // The learned score is one of faces that look straight ahead.
+        let turned = self.turns.is_turning() && self.state == State::Turns;
+        let is_good = turned || gates::is_good_picture(&quality, &self.policy);
         let mut step = Step::default();
         // Before the first picture there is nobody to be tied to.
         let linked = if is_good || !self.shots.is_empty() {
@@ -238,13 +298,21 @@ impl Sequence {
         shot.quality = quality;
         shot.similarity = Some(similarity);
         shot.pad_live = Some(assessment.pad_live).filter(|live| (0.0..=1.0).contains(live));
+        if !turned && shot.challenge.is_none() {
+            let neutral = self.neutral.get_or_insert_with(|| embedding.clone());
+            let similarity = neutral.similarity(&embedding);
+            self.least_neutral = Some(self.least_neutral.map_or(similarity, |l| l.min(similarity)));
+        }
         self.known.push(embedding);
         let complete = shot.kind == ShotKind::Selfie;
         self.shots.push(*shot);
         self.dropped = None;
         step.kept = true;
+        if turned {
+            self.turns.taken(&self.policy.challenge);
+        }
         if complete {
-            let (verdict, reasons) = verdict::judge(&self.evidence(), &self.policy);
+            let (verdict, reasons) = fusion::judge(&self.findings(), &self.policy.fusion);
             self.finish(verdict, reasons, &mut step);
         }
         Ok(step)
@@ -262,8 +330,42 @@ impl Sequence {
             return Err(SequenceError::NotAsked);
         };
         let mut step = Step::default();
-        self.link(embedding, t_ms, &mut step);
+        let linked = self.link(embedding, t_ms, &mut step);
+        // Who is asked about before the first turn looks straight ahead.
+        if let (Some((_, embedding)), true) = (linked, self.state == State::Turns) {
+            self.neutral.get_or_insert(embedding);
+        }
         Ok(step)
+    }
+
+    /// Takes in what the passive check says of the last frame, 0 (attack) to 1 (live), when the step said that it
+    /// may be a candidate. Not needed for the sequence to go on.
+    pub fn candidate(&mut self, pad_live: f32) {
+        self.candidates.note(pad_live);
+    }
+
+    /// The camera is known to be a program that plays frames.
+    pub fn note_virtual_camera(&mut self) {
+        self.witnesses.note_virtual_camera();
+    }
+
+    /// How far the capture is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let taken = self.shots.len() as u32;
+        let sequence = &self.policy.sequence;
+        if self.policy.challenge.kind == ChallengeKind::Turns && !self.turns.is_done() {
+            let (done, of, fraction) = self.turns.progress();
+            let (done, of) = (done as u32, of as u32);
+            return Progress { done, of, challenge: self.turns.asked(), fraction };
+        }
+        let asks = self.shown.is_some_and(|shown| shown.guidance == Guidance::Smile);
+        Progress {
+            done: taken,
+            of: sequence.liveness_images + 1,
+            challenge: asks.then_some(Challenge::Smile),
+            fraction: if asks { self.smiling } else { 0.0 },
+        }
     }
 
     /// Ties a face to the person of this capture: it must look like the face before it or like a
@@ -283,7 +385,12 @@ impl Sequence {
                 .map(|known| known.similarity(&embedding))
                 .max_by(f32::total_cmp)
                 .unwrap_or(1.0);
-            (similarity >= self.policy.identity.link_similarity).then_some((similarity, embedding))
+            let limits = &self.policy.identity;
+            let least = match self.state {
+                State::Turns => limits.turned_link_similarity,
+                _ => limits.link_similarity,
+            };
+            (similarity >= least).then_some((similarity, embedding))
         });
         let Some((similarity, embedding)) = linked else {
             self.restart(Reason::PersonChanged, t_ms, step);
@@ -305,7 +412,7 @@ impl Sequence {
     pub fn end(&mut self, reason: Reason) -> Step {
         let mut step = Step::default();
         if self.state != State::Ended {
-            self.finish(Verdict::Retry, self.reasons(reason), &mut step);
+            self.stop(Verdict::Retry, reason, &mut step);
         }
         step
     }
@@ -371,7 +478,10 @@ impl Sequence {
                     let moved = centre.distance(face.bounds.centre());
                     speed = moved / face.bounds.width.max(1.0) / seconds.max(1e-3);
                 }
-                _ => self.state = State::Positioning,
+                _ => {
+                    self.state = State::Positioning;
+                    self.turns.interrupt(&self.policy.challenge);
+                }
             }
         }
         self.previous = Some(Previous {
@@ -390,7 +500,7 @@ impl Sequence {
         if face.is_ok() {
             self.last_face_ms = now;
         }
-        if self.shots.is_empty() {
+        if self.link.is_none() {
             return;
         }
         if self.frozen {
@@ -423,11 +533,18 @@ impl Sequence {
         let (kind, index) = self.next_picture();
         let sequence = &self.policy.sequence;
         let smiles = face.shown().map(|shown| shown.expression.smile);
-        let asks_smile = kind == ShotKind::Liveness && index >= sequence.smile_from;
-        let relaxed = |smile: &f32| *smile <= self.policy.expression.max_neutral_smile;
-        if !asks_smile && !smiles.iter().all(relaxed) {
+        let challenge = self.policy.challenge.kind;
+        let asks_smile = challenge == ChallengeKind::Smile
+            && kind == ShotKind::Liveness
+            && index >= sequence.smile_from;
+        let limits = self.policy.expression.clone();
+        let min_motion_degrees = sequence.min_motion_degrees;
+        let relaxed = |smile: &f32| *smile <= limits.max_neutral_smile;
+        let must_relax = challenge != ChallengeKind::None && !asks_smile;
+        if must_relax && !smiles.iter().all(relaxed) {
             return self.fail(Guidance::RelaxFace.into(), now);
         }
+        self.smiling = (smiles[0].min(smiles[1]) / limits.min_smile).clamp(0.0, 1.0);
         match self.state {
             State::Positioning => {
                 self.state = State::Holding { since_ms: now };
@@ -436,10 +553,20 @@ impl Sequence {
             State::Holding { since_ms } if now - since_ms < self.policy.timing.hold_ms => {
                 return Guidance::HoldStill;
             }
+            State::Holding { .. } if challenge == ChallengeKind::Turns && !self.turns.is_done() => {
+                self.state = State::Turns;
+                self.turns.set_neutral(face.pose);
+                self.ask_who(now, step);
+                return Guidance::LookStraight;
+            }
             State::Holding { .. } => self.state = State::Taking,
-            State::Taking | State::Ended => {}
+            State::Taking | State::Turns | State::Ended => {}
         }
-        let smiling = |smile: &f32| *smile >= self.policy.expression.min_smile;
+        if asks_smile {
+            let began = !smiles.iter().all(relaxed);
+            self.note_smile(now, began);
+        }
+        let smiling = |smile: &f32| *smile >= limits.min_smile;
         if asks_smile && !smiles.iter().all(smiling) {
             return Guidance::Smile;
         }
@@ -456,7 +583,7 @@ impl Sequence {
                 return ready;
             }
             // By what each picture alone shows: smoothing would hide how a head sways.
-            if face.fitted.pose.largest_difference(last.pose) < sequence.min_motion_degrees {
+            if face.fitted.pose.largest_difference(last.pose) < min_motion_degrees {
                 let waiting = now - last.t_ms >= self.policy.timing.motion_hint_ms;
                 return if waiting { Guidance::MoveSlightly } else { ready };
             }
@@ -466,17 +593,90 @@ impl Sequence {
             return Guidance::Smile;
         }
         let challenge = asks_smile.then_some(Challenge::Smile);
-        step.shot = Some(Shot { kind, index, challenge });
-        step.identify = false;
-        let record = record(face, quality, kind, index, challenge, now);
-        self.pending = Some(Pending::Shot(Box::new(record)));
+        if let (Some(_), Some(smile)) = (challenge, &mut self.smile) {
+            smile.done_ms.get_or_insert(now);
+        }
+        self.take(face, quality, Shot { kind, index, challenge }, now, step);
         ready
+    }
+
+    /// This frame is a picture.
+    fn take(
+        &mut self,
+        face: &Face,
+        quality: Option<&QualityRecord>,
+        shot: Shot,
+        now: u64,
+        step: &mut Step,
+    ) {
+        step.shot = Some(shot);
+        step.identify = false;
+        let record = record(face, quality, shot, now);
+        self.pending = Some(Pending::Shot(Box::new(record)));
+    }
+
+    /// Notes when a smile was first asked for, and when one began.
+    fn note_smile(&mut self, now: u64, began: bool) {
+        let shown = self.shown.filter(|shown| shown.guidance == Guidance::Smile);
+        if let (None, Some(shown)) = (self.smile, shown) {
+            self.smile = Some(Response {
+                challenge: Challenge::Smile,
+                asked_ms: shown.t_ms,
+                began_ms: None,
+                done_ms: None,
+            });
+        }
+        if let (Some(smile), true) = (&mut self.smile, began) {
+            smile.began_ms.get_or_insert(now);
+        }
+    }
+
+    /// While turns are asked for: the face may be turned.
+    fn advance_turns(
+        &mut self,
+        observation: &Observation,
+        quality: Option<&QualityRecord>,
+        now: u64,
+        step: &mut Step,
+    ) -> Guidance {
+        let face = match gates::check_turned(observation, &self.policy) {
+            Ok(face) if !self.frozen => face,
+            refused => {
+                self.turns.skip();
+                return refused.err().unwrap_or(Guidance::MoveSlightly);
+            }
+        };
+        self.ask_who(now, step);
+        let poses = face.shown().map(|shown| shown.pose);
+        match self.turns.see(poses, now, self.shown, &self.policy.challenge) {
+            Turned::Guide(guidance) => guidance,
+            Turned::Picture(challenge) => {
+                let gap = self.policy.timing.min_gap_ms;
+                let (kind, index) = self.next_picture();
+                let waited = |t_ms: u64| now - t_ms >= gap;
+                let due = self.shots.last().is_none_or(|shot| waited(shot.t_ms));
+                if due && gates::is_sharp(quality, &self.policy) {
+                    let challenge = Some(challenge);
+                    self.take(face, quality, Shot { kind, index, challenge }, now, step);
+                }
+                self.shown.map_or(Guidance::LookStraight, |shown| shown.guidance)
+            }
+            Turned::Failed(reason) => {
+                self.stop(Verdict::Retry, reason, step);
+                Guidance::LookStraight
+            }
+            Turned::Done => {
+                self.state = State::Taking;
+                Guidance::LookStraight
+            }
+        }
     }
 
     /// Asks who this frame shows, from the first picture on and as often as the policy says.
     fn ask_who(&mut self, now: u64, step: &mut Step) {
         let due = |link: &Link| now - link.t_ms >= self.policy.identity.link_every_ms;
-        if self.link.as_ref().is_some_and(due) {
+        // Turns begin with the neutral face; otherwise the first picture is the first that is known.
+        if self.link.as_ref().map_or(self.state == State::Turns, due) {
             step.identify = true;
             self.pending = Some(Pending::Link { t_ms: now });
         }
@@ -526,6 +726,11 @@ impl Sequence {
     fn restart(&mut self, reason: Reason, now: u64, step: &mut Step) {
         let restart = Restart { t_ms: now, reason };
         self.restarts.push(restart);
+        let attempt = self.restarts.len() as u32;
+        self.turns = turns(self.seed, attempt, self.turns.unasked(), &self.policy);
+        self.smile = None;
+        self.neutral = None;
+        self.least_neutral = None;
         self.shots.clear();
         self.pending = None;
         self.link = None;
@@ -534,6 +739,9 @@ impl Sequence {
         self.dropped = None;
         self.state = State::Positioning;
         step.restart = Some(restart);
+        if attempt > self.policy.sequence.max_restarts {
+            self.stop(Verdict::Retry, reason, step);
+        }
     }
 
     /// `first`, and what stood in the way when the capture ended without a complete set.
@@ -548,12 +756,57 @@ impl Sequence {
         std::iter::once(first).chain(standing).collect()
     }
 
+    /// Every kind of evidence, in order.
+    fn findings(&self) -> Vec<Finding> {
+        let policy = &self.policy;
+        let ties = Ties { weakest_link: self.weakest_link, least_neutral: self.least_neutral };
+        let responses = self.challenges().responses;
+        let mut findings = self.witnesses.findings(policy).to_vec();
+        findings.extend([
+            passive::finding(&self.shots, &self.candidates, policy),
+            response::finding(&responses, self.turns.motions(), &policy.challenge),
+            person::finding(ties, &policy.identity),
+        ]);
+        findings.sort_by_key(|finding| finding.evidence as usize);
+        findings
+    }
+
+    fn challenges(&self) -> Challenges {
+        match self.policy.challenge.kind {
+            ChallengeKind::None => Challenges::default(),
+            ChallengeKind::Smile => Challenges {
+                order: vec![Challenge::Smile],
+                possible_orders: 1,
+                responses: self.smile.into_iter().collect(),
+                ..Challenges::default()
+            },
+            ChallengeKind::Turns => self.turns.record(&self.policy.challenge),
+        }
+    }
+
     fn evidence(&self) -> Evidence {
+        let findings = self.findings();
         Evidence {
+            live: fusion::fuse(&findings, &self.policy.fusion),
+            findings,
+            challenges: self.challenges(),
             similarity_min: self.weakest_link,
             restarts: self.restarts.clone(),
             warnings: self.hints.warnings().to_vec(),
-            ..verdict::passive(&self.shots, &self.policy)
+            ..summary::passive(&self.shots, &self.policy)
+        }
+    }
+
+    /// Ends the capture before it is complete. What was found so far may speak of an attack all the same.
+    fn stop(&mut self, verdict: Verdict, reason: Reason, step: &mut Step) {
+        let reasons = self.reasons(reason);
+        match fusion::attack(&self.findings(), &self.policy.fusion) {
+            Some(mut attack) => {
+                attack.extend(reasons);
+                attack.dedup();
+                self.finish(Verdict::Attack, attack, step);
+            }
+            None => self.finish(verdict, reasons, step),
         }
     }
 
@@ -562,23 +815,17 @@ impl Sequence {
         self.state = State::Ended;
         self.pending = None;
         self.outcome = Some(Outcome { verdict, reasons, evidence });
+        (step.shot, step.identify) = (None, false);
         step.ended = true;
     }
 }
 
-fn record(
-    face: &Face,
-    quality: Option<&QualityRecord>,
-    kind: ShotKind,
-    index: u32,
-    challenge: Option<Challenge>,
-    t_ms: u64,
-) -> ShotRecord {
+fn record(face: &Face, quality: Option<&QualityRecord>, shot: Shot, t_ms: u64) -> ShotRecord {
     ShotRecord {
-        kind,
-        index,
+        kind: shot.kind,
+        index: shot.index,
         t_ms,
-        challenge,
+        challenge: shot.challenge,
         pose: face.fitted.pose,
         smile: face.fitted.expression.smile,
         eye_openness: face.fitted.expression.eye_openness.min(),
@@ -586,6 +833,11 @@ fn record(
         pad_live: None,
         quality: quality.cloned().unwrap_or_default(),
     }
+}
+
+/// The turns of a try; none where the policy asks for none.
+fn turns(seed: u64, attempt: u32, unasked: u32, policy: &Policy) -> Turns {
+    Turns::new(seed, attempt, policy.sequence.liveness_images, unasked, &policy.challenge)
 }
 
 /// Frame time in whole milliseconds.

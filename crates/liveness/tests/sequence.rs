@@ -53,7 +53,7 @@ fn two_faces_are_one_too_many() {
 fn two_meshes_are_two_faces_whatever_the_count_says() {
     let mut seen = observation(Duration::ZERO, vec![Person::default().face(1); 2]);
     seen.face_count = 1;
-    let step = Sequence::new(Policy::default()).observe(&seen, Some(&good_quality())).unwrap();
+    let step = Sequence::new(Policy::default(), 1).observe(&seen, Some(&good_quality())).unwrap();
     assert_eq!(step.guidance, Some(Guidance::OnlyOneFace));
 }
 
@@ -357,7 +357,7 @@ fn whatever_was_not_measured_is_not_good_enough() {
         scene.run_ms(5_000);
         assert!(scene.taken.is_empty(), "without {component:?}");
     }
-    let mut sequence = Sequence::new(Policy::default());
+    let mut sequence = Sequence::new(Policy::default(), 1);
     for frame in 0..100 {
         let seen =
             observation(Duration::from_millis(frame * 50), vec![Person::default().face(frame)]);
@@ -1253,9 +1253,11 @@ fn a_capture_that_changes_persons_forever_still_ends() {
         scene.run_ms(1_200);
     }
     let outcome = scene.sequence.outcome().unwrap();
-    assert_eq!(outcome.verdict, Verdict::TimedOut);
+    assert_eq!(outcome.verdict, Verdict::Retry);
+    assert_eq!(outcome.reasons[0], Reason::PersonChanged);
     assert_eq!(outcome.evidence.restarts, scene.restarts);
-    assert!(scene.restarts.len() > 20);
+    let most = scene.sequence.policy().sequence.max_restarts;
+    assert_eq!(scene.restarts.len(), most as usize + 1);
 }
 
 #[test]

@@ -84,10 +84,10 @@ pub(crate) fn judge(
 
     let live = median(liveness.iter().chain([&selfie]).map(|face| face.pad_live));
     let live = live.filter(|live| live.is_finite()).unwrap_or(0.0);
-    if live < policy.presentation.attack_below {
+    if live < policy.fusion.passive.attack_below {
         return rejected(Outcome::POSSIBLE_SPOOF).with_liveness(Action::Failed);
     }
-    if live < policy.presentation.retry_below {
+    if live < policy.fusion.passive.retry_below {
         return rejected(Outcome::LIVENESS_UNCLEAR).with_liveness(Action::UnableToDetermine);
     }
     // A server does not know who was asked to smile in which picture.

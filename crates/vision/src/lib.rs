@@ -16,6 +16,7 @@ mod manifest;
 mod mesh;
 mod models;
 mod net;
+mod noise;
 mod occlusion;
 mod on_demand;
 mod person;

@@ -17,6 +17,7 @@ use crate::learned_quality::LearnedQuality;
 use crate::mesh::{Mesh, MeshResult};
 use crate::models::ModelFiles;
 use crate::net::Net;
+use crate::noise::NoiseMeter;
 use crate::occlusion::occlusion;
 use crate::on_demand::OnDemand;
 use crate::person::Person;
@@ -274,6 +275,7 @@ pub struct Tracker {
     look_behind: u32,
     /// What looks for paper and screens around the first face, and how often.
     watch: Option<(InstrumentWatch, policy::SurroundingsLimits)>,
+    noise: NoiseMeter,
 }
 
 /// What is remembered of a face from frame to frame, beside what was last seen of it.
@@ -311,10 +313,11 @@ impl Tracker {
             unfollowed: 0,
             look_behind: 0,
             watch: None,
+            noise: NoiseMeter::default(),
         }
     }
 
-    /// Looks for paper and screens around the first face, too.
+    /// Looks for paper and screens around the first face, and how noisy the pictures are, too.
     #[must_use]
     pub fn watching(mut self, limits: policy::SurroundingsLimits) -> Self {
         self.watch = Some((InstrumentWatch::default(), limits));
@@ -351,6 +354,8 @@ impl Tracker {
             (Some((watch, limits)), Some(face)) => watch.look(frame, face, limits),
             _ => None,
         };
+        // Looked at as often, and only then.
+        self.seen.noise = self.seen.instrument.and_then(|_| self.noise.measure(frame));
         Ok(&self.seen)
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use liveface::camera::{FrameSource, Recording, Subject};
-use liveface::{Capture, Event, FrameCounts, Reason, Session, ShotKind, Tag, Verdict};
+use liveface::{
+    Capture, Event, FrameCounts, Reason, Session, ShotKind, Tag, Verdict, seed_of_nonce,
+};
 use liveface_core::Evidence;
 use serde::Serialize;
 
@@ -45,9 +47,10 @@ struct ImageLine {
 
 pub(crate) fn run(common: &Common, options: &CaptureOptions) -> Result<Exit, Failure> {
     let policy = super::policy(&options.policy)?;
-    let seed = match options.seed {
-        Some(seed) => seed,
-        None => getrandom::u64()
+    let seed = match (options.seed, &options.nonce) {
+        (Some(seed), _) => seed,
+        (None, Some(nonce)) => seed_of_nonce(nonce),
+        (None, None) => getrandom::u64()
             .map_err(|error| Failure::new(Exit::Runtime, format!("no randomness: {error}")))?,
     };
     let tag = match &options.tag {
@@ -171,11 +174,13 @@ fn report(common: &Common, capture: &Capture, tag: Option<&Tag>, t_ms: u64) -> R
     for reason in &record.reasons {
         console::line(format!("  because: {reason}"))?;
     }
-    if let Some(median) = record.evidence.pad_live_median {
-        console::line(format!("  passive check: {median:.3} (median; 1 is live)"))?;
+    for finding in &record.evidence.findings {
+        let score = finding.score.map_or("   -".to_owned(), |score| format!("{score:.2}"));
+        let kind = finding.evidence.code();
+        console::line(format!("  {kind:<12} {score}  {}", finding.text()))?;
     }
-    if let Some(lowest) = record.evidence.similarity_min {
-        console::line(format!("  same person throughout: {lowest:.3} (lowest similarity)"))?;
+    if let Some(live) = record.evidence.live {
+        console::line(format!("  {:<12} {live:.2}  (0 is an attack, 1 is live)", "in all"))?;
     }
     console::line(format!(
         "  frames: {} seen, {} dropped",

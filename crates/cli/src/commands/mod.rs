@@ -6,6 +6,7 @@ pub(crate) mod bundle;
 pub(crate) mod capture;
 pub(crate) mod compare;
 pub(crate) mod doctor;
+pub(crate) mod eval;
 pub(crate) mod job;
 mod measures;
 pub(crate) mod quality;

@@ -4,6 +4,10 @@
 //! (live) and what speaks against. None decides; the fusion does.
 
 mod eyes;
+pub(crate) mod fusion;
+pub(crate) mod passive;
+pub(crate) mod person;
+pub(crate) mod response;
 mod shape;
 mod stream;
 mod surroundings;
@@ -27,7 +31,7 @@ pub struct Witnesses {
 impl Witnesses {
     /// Takes in a frame. Only the stream is looked at where there is not exactly one face.
     pub fn see(&mut self, observation: &Observation, now_ms: u64, policy: &Policy) {
-        self.stream.see(observation, &policy.stream);
+        self.stream.see(observation, policy.sequence.frozen_frames, &policy.stream);
         let Ok(face) = gates::only_face(observation) else { return };
         self.shape.see(face, now_ms, &policy.shape);
         self.eyes.see(face, now_ms, &policy.eyes);
@@ -35,6 +39,11 @@ impl Witnesses {
             self.surroundings.see(face, instrument, now_ms, &policy.surroundings);
             self.texture.see(instrument, &policy.texture);
         }
+    }
+
+    /// The camera is known to be a program.
+    pub(crate) fn note_virtual_camera(&mut self) {
+        self.stream.note_virtual_camera();
     }
 
     /// What was found so far.

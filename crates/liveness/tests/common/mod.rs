@@ -160,7 +160,26 @@ pub(crate) fn quality(values: &[(Component, f32)]) -> QualityRecord {
 pub(crate) fn observation(now: Duration, faces: Vec<Face>) -> Observation {
     let face_count = faces.len();
     let fingerprint = now.as_nanos() as u64;
-    Observation { timestamp: now, width: WIDTH, height: HEIGHT, fingerprint, faces, face_count }
+    Observation {
+        timestamp: now,
+        width: WIDTH,
+        height: HEIGHT,
+        fingerprint,
+        faces,
+        face_count,
+        ..Observation::default()
+    }
+}
+
+/// Where a person who obeys turns, as yaw and pitch in degrees.
+pub(crate) const fn turn_of(guidance: liveface_core::Guidance) -> (f32, f32) {
+    use liveface_core::Guidance;
+    match guidance {
+        Guidance::TurnImageLeft => (-30.0, 0.0),
+        Guidance::TurnImageRight => (30.0, 0.0),
+        Guidance::LookUp => (0.0, 20.0),
+        _ => (0.0, 0.0),
+    }
 }
 
 /// A picture as it was taken, whether or not it was kept.
@@ -200,6 +219,14 @@ pub(crate) struct Scene {
     pub(crate) asked_ms: Vec<u64>,
     pub(crate) restarts: Vec<Restart>,
     shows_smile: bool,
+    /// Where the person was asked to turn, as yaw and pitch in degrees against their own.
+    pub(crate) turns_to: (f32, f32),
+    /// Where they will turn, and when.
+    will_turn: Option<(u64, (f32, f32))>,
+    /// How fast they turn, degrees a second.
+    pub(crate) turn_speed: f32,
+    /// How far they are turned.
+    pub(crate) turned: (f32, f32),
 }
 
 impl Scene {
@@ -210,7 +237,7 @@ impl Scene {
     pub(crate) fn with_policy(policy: Policy) -> Self {
         policy.check().unwrap();
         Self {
-            sequence: Sequence::new(policy),
+            sequence: Sequence::new(policy, 1),
             person: Person::default(),
             quality: good_quality(),
             pad_live: 0.98,
@@ -228,6 +255,10 @@ impl Scene {
             asked_ms: Vec::new(),
             restarts: Vec::new(),
             shows_smile: false,
+            turns_to: (0.0, 0.0),
+            will_turn: None,
+            turn_speed: 150.0,
+            turned: (0.0, 0.0),
         }
     }
 
@@ -243,7 +274,16 @@ impl Scene {
             let step = 0.2 * self.frame_ms as f32 / 50.0;
             self.person.smile += (smile - self.person.smile).clamp(-step, step);
         }
+        if let Some((_, turn)) = self.will_turn.filter(|(at, _)| self.obeys && *at <= self.now_ms) {
+            self.turns_to = turn;
+            self.will_turn = None;
+        }
+        let step = self.turn_speed * self.frame_ms as f32 / 1_000.0;
+        self.turned.0 += (self.turns_to.0 - self.turned.0).clamp(-step, step);
+        self.turned.1 += (self.turns_to.1 - self.turned.1).clamp(-step, step);
         let mut person = self.person.clone();
+        person.pose.yaw_degrees += self.turned.0;
+        person.pose.pitch_degrees += self.turned.1;
         if self.sways {
             // Four degrees to and fro within two seconds.
             person.pose.yaw_degrees += (self.frames as f32 * 0.157).sin() * 4.0;
@@ -306,7 +346,14 @@ impl Scene {
         self.restarts.extend(step.restart);
         if let Some(guidance) = step.guidance {
             self.shows_smile = guidance == liveface_core::Guidance::Smile;
+            // Nobody turns at once.
+            self.will_turn = Some((self.now_ms + 200, turn_of(guidance)));
         }
+    }
+
+    /// What is shown now.
+    pub(crate) fn guidance(&self) -> Option<liveface_core::Guidance> {
+        self.sequence.guidance().last().map(|record| record.guidance)
     }
 
     pub(crate) fn run_ms(&mut self, ms: u64) {

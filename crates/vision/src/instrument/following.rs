@@ -1,14 +1,368 @@
 //! How what is behind the face moves with it.
+//!
+//! Small patches of the picture are followed from look to look (Lucas and Kanade's method, which finds where a
+//! patch has gone from its gradients): some on the face, some beside and above the head, where neither hair nor
+//! shoulders are. The movement of one flat
+//! thing is fitted to the movements beside the head; what it says of the face is how
+//! the face would move if it were a part of the same flat thing. How the face's own patches move beyond that
+//! is the face's own movement. Patches without corners, as of a blank wall, cannot be followed.
 
-use liveface_core::{Face, Following, Frame};
+use liveface_core::{Affine, Face, Following, Frame, Point2, Rect};
+
+use super::small::Small;
+
+/// A patch reaches so far to each side of its middle, in small pixels.
+const REACH: usize = 4;
+const PATCH: usize = (2 * REACH + 1) * (2 * REACH + 1);
+/// Middles of patches lie so far apart, in small pixels.
+const SPACING: usize = 5;
+/// Least smaller eigenvalue of a patch's gradients, squared levels a pixel: several times that of noise.
+const MIN_CORNER: f32 = 4.0;
+/// At most so many patches are followed beside the head, and on the face.
+const MOST: [usize; 2] = [40, 16];
+/// Steps of the search for where a patch has gone, and the one that ends it, in small pixels.
+const STEPS: usize = 8;
+const LAST_STEP: f32 = 0.01;
+/// A patch that is found looks different by this root of the mean square, in levels, plus this share of its
+/// own contrast.
+const MAX_DIFFERENCE: (f32, f32) = (3.0, 0.35);
+/// A patch that goes farther than this from where one of the guesses had it, in small pixels, is lost.
+const MAX_STRAY: f32 = 4.0;
+/// A movement agrees with the map when it is so near to it, in small pixels, plus this share of itself.
+const AGREES: (f32, f32) = (0.25, 0.04);
+/// Least patches to fit a map to, and to tell the face's movement from.
+const LEAST: [usize; 2] = [6, 4];
+
+/// Fits of the map, and how much it resists turning and stretching where few patches show it.
+const FITS: usize = 6;
+const STIFFNESS: [f32; 8] = [1e-3, 0.05, 0.05, 1e-3, 0.05, 0.05, 0.5, 0.5];
+/// The head with its hair: half the axes of an ellipse, in widths and heights of the face's box, and how far its
+/// middle lies above that of the box. Long hair and shoulders begin below the mouth.
+const HEAD: (f32, f32) = (1.0, 1.05);
+const HEAD_LIFT: f32 = 0.15;
+const SHOULDERS: f32 = 0.2;
+/// What lies within so many widths and heights of the face's middle is the face.
+const ON_FACE: f32 = 0.42;
+
+/// A patch and where it went, if it was found again.
+#[derive(Clone, Copy)]
+struct Patch {
+    from: Point2,
+    to: Option<Point2>,
+    corner: f32,
+}
 
 /// Compares each frame with the one before.
 #[derive(Default)]
-pub(super) struct Follower;
+pub(super) struct Follower {
+    before: Small,
+    /// The face in the small picture before, with some of its points in the large one.
+    face: Option<(Rect, [Point2; RIGID.len()])>,
+    /// Beside the head, and on the face.
+    patches: [Vec<Patch>; 2],
+}
+
+/// Points of the mesh that lie on bone and hardly move with what the face shows: corners of the eyes, bridge and
+/// root of the nose, temples.
+const RIGID: [usize; 8] = [33, 133, 362, 263, 168, 6, 127, 356];
 
 impl Follower {
-    /// How the face and its surroundings moved since the last call.
-    pub(super) fn follow(&mut self, _frame: &Frame<'_>, _face: &Face) -> Option<Following> {
+    /// How the face and its surroundings moved since the last call, whose picture is kept; `now` is left with the
+    /// one before.
+    pub(super) fn follow(&mut self, now: &mut Small, face: &Face) -> Option<Following> {
+        let points = RIGID.map(|index| face.landmarks.xy(index));
+        let place = now.face(face.bounds);
+        let same_size = (self.before.width, self.before.height) == (now.width, now.height);
+        let before = self.face.take().filter(|_| same_size);
+        let following = before.zip(place).and_then(|((place, old), _)| {
+            let motion = Affine::similarity(&old, &points)?;
+            self.compare(now, place, motion)
+        });
+        std::mem::swap(&mut self.before, now);
+        self.face = place.map(|place| (place, points));
+        following
+    }
+
+    /// Forgets the last frame.
+    pub(super) fn forget(&mut self) {
+        self.face = None;
+    }
+
+    fn compare(&mut self, now: &Small, face: Rect, motion: Affine) -> Option<Following> {
+        self.choose(face);
+        let Self { before, patches, .. } = self;
+        // Either a patch stands still, or it moves as the face does.
+        let guess = |at: Point2| now.from_large(motion.apply(before.to_large(at)));
+        for patch in patches.iter_mut().flatten() {
+            patch.to = follow(before, now, patch.from, [patch.from, guess(patch.from)]);
+        }
+        let [beside, on_face] = patches;
+        let mut map = Flat::fit(beside, face)?;
+        // Those that were lost may be where the others went.
+        for patch in beside.iter_mut().chain(on_face.iter_mut()) {
+            if !map.agrees(patch) {
+                let expected = map.apply(patch.from);
+                patch.to = follow(before, now, patch.from, [expected; 2]).or(patch.to);
+            }
+        }
+        map = Flat::fit(beside, face)?;
+        let agrees = |patch: &&Patch| map.agrees(patch);
+        let agreeing = beside.iter().filter(agrees).count();
+        let middle = face.centre();
+        let half = |left: bool| {
+            beside.iter().filter(agrees).filter(|p| (p.from.x < middle.x) == left).count()
+        };
+        let sides = half(true).min(half(false));
+        let large = |from: Point2, to: Point2| {
+            Point2::new((to.x - from.x) * before.scale.x, (to.y - from.y) * before.scale.y)
+        };
+        // Of the face's patches: movement, what of it the surroundings share, what they do not.
+        let mut moved = [const { [0.0f32; MOST[1]] }; 6];
+        let mut count = 0;
+        for patch in on_face.iter() {
+            let Some(to) = patch.to else { continue };
+            let carried = large(patch.from, map.apply(patch.from));
+            let own = large(map.apply(patch.from), to);
+            let out = large(middle, patch.from);
+            let growth = (own.x * out.x + own.y * out.y) / (out.x * out.x + out.y * out.y).max(1.0);
+            let values = [carried.x, carried.y, own.x, own.y, own.x.hypot(own.y), growth];
+            for (column, value) in moved.iter_mut().zip(values) {
+                column[count] = value;
+            }
+            count += 1;
+        }
+        if count < LEAST[1] {
+            return None;
+        }
+        let [x, y, own_x, own_y, own, growth] = moved.map(|mut column| {
+            let column = &mut column[..count];
+            column.sort_by(f32::total_cmp);
+            column[count / 2]
+        });
+        Some(Following {
+            surroundings: Point2::new(x, y),
+            face: Point2::new(x + own_x, y + own_y),
+            own,
+            face_growth: map.growth() + growth,
+            surroundings_growth: map.growth(),
+            agreeing: agreeing as f32 / beside.len() as f32,
+            patches: agreeing as u32,
+            sides: sides as u32,
+        })
+    }
+
+    /// Chooses the patches of the picture before that are to be followed: those with the best corners.
+    fn choose(&mut self, face: Rect) {
+        let Self { before, patches, .. } = self;
+        patches.iter_mut().for_each(Vec::clear);
+        let margin = REACH + 1;
+        for y in (margin..before.height.saturating_sub(margin)).step_by(SPACING) {
+            for x in (margin..before.width.saturating_sub(margin)).step_by(SPACING) {
+                let from = Point2::new(x as f32, y as f32);
+                let Some(place) = region(face, from) else { continue };
+                let corner = corner(before, x, y);
+                if corner >= MIN_CORNER {
+                    patches[place].push(Patch { from, to: None, corner });
+                }
+            }
+        }
+        for (patches, most) in patches.iter_mut().zip(MOST) {
+            patches.sort_by(|a, b| b.corner.total_cmp(&a.corner));
+            patches.truncate(most);
+        }
+    }
+}
+
+/// 0 beside and above the head, 1 on the face, `None` where hair, neck and shoulders may be.
+fn region(face: Rect, at: Point2) -> Option<usize> {
+    let middle = face.centre();
+    let (x, y) = ((at.x - middle.x) / face.width, (at.y - middle.y) / face.height);
+    let (up_x, up_y) = (x / HEAD.0, (y + HEAD_LIFT) / HEAD.1);
+    if x * x + y * y < ON_FACE * ON_FACE {
+        Some(1)
+    } else if up_x * up_x + up_y * up_y > 1.0 && y < SHOULDERS {
+        Some(0)
+    } else {
         None
     }
+}
+
+/// The smaller eigenvalue of the mean products of the gradients around (`x`, `y`).
+fn corner(picture: &Small, x: usize, y: usize) -> f32 {
+    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
+    for row in y - REACH..=y + REACH {
+        for column in x - REACH..=x + REACH {
+            let (gx, gy) = gradient(picture, column, row);
+            xx += gx * gx;
+            xy += gx * gy;
+            yy += gy * gy;
+        }
+    }
+    let (half, skew) = (0.5 * (xx + yy), (0.5 * (xx - yy)).hypot(xy));
+    (half - skew) / PATCH as f32
+}
+
+#[inline]
+fn gradient(picture: &Small, x: usize, y: usize) -> (f32, f32) {
+    let (at, width) = (y * picture.width + x, picture.width);
+    let levels = &picture.levels;
+    (0.5 * (levels[at + 1] - levels[at - 1]), 0.5 * (levels[at + width] - levels[at - width]))
+}
+
+/// The levels of a patch around `at`, less their mean, and the mean of their squares; `None` when it reaches
+/// out of the picture.
+fn cut(picture: &Small, at: Point2) -> Option<([f32; PATCH], f32)> {
+    if !picture.holds(at, REACH as f32 + 1.0) {
+        return None;
+    }
+    let (left, top) = (at.x.floor(), at.y.floor());
+    let (fx, fy) = (at.x - left, at.y - top);
+    let start = (top as usize - REACH) * picture.width + left as usize - REACH;
+    let side = 2 * REACH + 1;
+    let mut patch = [0.0; PATCH];
+    for (row, out) in patch.chunks_exact_mut(side).enumerate() {
+        let upper = &picture.levels[start + row * picture.width..][..side + 1];
+        let lower = &picture.levels[start + (row + 1) * picture.width..][..side + 1];
+        for x in 0..side {
+            let above = upper[x] + fx * (upper[x + 1] - upper[x]);
+            let below = lower[x] + fx * (lower[x + 1] - lower[x]);
+            out[x] = above + fy * (below - above);
+        }
+    }
+    let mean = patch.iter().sum::<f32>() / PATCH as f32;
+    patch.iter_mut().for_each(|level| *level -= mean);
+    let power = patch.iter().map(|level| level * level).sum::<f32>() / PATCH as f32;
+    Some((patch, power))
+}
+
+fn difference(a: &[f32; PATCH], b: &[f32; PATCH]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>() / PATCH as f32
+}
+
+/// Where the patch of `before` around the whole pixel `from` is now; `None` when it is not found near one of
+/// the guesses.
+fn follow(before: &Small, now: &Small, from: Point2, guesses: [Point2; 2]) -> Option<Point2> {
+    let (patch, power) = cut(before, from)?;
+    let (mut gx, mut gy) = ([0.0; PATCH], [0.0; PATCH]);
+    let side = 2 * REACH + 1;
+    for i in 0..PATCH {
+        let x = from.x as usize + i % side - REACH;
+        let y = from.y as usize + i / side - REACH;
+        (gx[i], gy[i]) = gradient(before, x, y);
+    }
+    let dot = |a: &[f32; PATCH], b: &[f32; PATCH]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let (xx, xy, yy) = (dot(&gx, &gx), dot(&gx, &gy), dot(&gy, &gy));
+    let determinant = xx * yy - xy * xy;
+    if determinant <= f32::EPSILON {
+        return None;
+    }
+    let unlike = |at: Point2| cut(now, at).map(|(there, _)| difference(&patch, &there));
+    let start = guesses
+        .into_iter()
+        .filter_map(|at| unlike(at).map(|unlike| (at, unlike)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))?
+        .0;
+    let mut at = start;
+    for _ in 0..STEPS {
+        let (there, _) = cut(now, at)?;
+        let error: [f32; PATCH] = std::array::from_fn(|i| there[i] - patch[i]);
+        let (ex, ey) = (dot(&gx, &error), dot(&gy, &error));
+        let step =
+            Point2::new((yy * ex - xy * ey) / determinant, (xx * ey - xy * ex) / determinant);
+        at = Point2::new(at.x - step.x, at.y - step.y);
+        if step.x.hypot(step.y) < LAST_STEP {
+            break;
+        }
+    }
+    let limit = MAX_DIFFERENCE.0 + MAX_DIFFERENCE.1 * power.sqrt();
+    let found = at.distance(start) <= MAX_STRAY && unlike(at)? <= limit * limit;
+    found.then_some(at)
+}
+
+/// The movement of something flat that moves and tilts: of a point (u, v), in widths of the face from its
+/// middle, (x0 + x1 u + x2 v + g u u + h u v, y0 + y1 u + y2 v + g u v + h v v), the first terms of a homography.
+struct Flat {
+    /// x0, x1, x2, y0, y1, y2, g, h, in small pixels.
+    terms: [f32; TERMS],
+    centre: Point2,
+    width: f32,
+}
+
+const TERMS: usize = 8;
+
+impl Flat {
+    /// Fits it, giving less and less weight to what moves otherwise.
+    fn fit(patches: &[Patch], face: Rect) -> Option<Self> {
+        let found = || patches.iter().filter_map(|p| p.to.map(|to| (p.from, to)));
+        if found().count() < LEAST[0] {
+            return None;
+        }
+        let mut flat = Self { terms: [0.0; TERMS], centre: face.centre(), width: face.width };
+        let mut known = false;
+        for _ in 0..FITS {
+            // The normal equations, with the right side as their last column.
+            let mut sums = [[0.0f32; TERMS + 1]; TERMS];
+            for (from, to) in found() {
+                let off = if known { flat.apply(from).distance(to) } else { 0.0 };
+                let weight = 1.0 / (1.0 + (off / AGREES.0).powi(2));
+                for (by, moved) in
+                    flat.columns(from).into_iter().zip([to.x - from.x, to.y - from.y])
+                {
+                    for (row, of_row) in sums.iter_mut().zip(by) {
+                        for (sum, value) in row.iter_mut().zip(by.into_iter().chain([moved])) {
+                            *sum += weight * of_row * value;
+                        }
+                    }
+                }
+            }
+            for (i, stiffness) in STIFFNESS.into_iter().enumerate() {
+                sums[i][i] += stiffness;
+            }
+            flat.terms = solve(sums)?;
+            known = true;
+        }
+        Some(flat)
+    }
+
+    /// By what each term moves a point along x and along y.
+    fn columns(&self, at: Point2) -> [[f32; TERMS]; 2] {
+        let (u, v) = ((at.x - self.centre.x) / self.width, (at.y - self.centre.y) / self.width);
+        [[1.0, u, v, 0.0, 0.0, 0.0, u * u, u * v], [0.0, 0.0, 0.0, 1.0, u, v, u * v, v * v]]
+    }
+
+    /// Where a point that moves with the surroundings goes.
+    fn apply(&self, at: Point2) -> Point2 {
+        let [x, y] =
+            self.columns(at).map(|by| by.iter().zip(&self.terms).map(|(a, b)| a * b).sum::<f32>());
+        Point2::new(at.x + x, at.y + y)
+    }
+
+    /// The natural logarithm of how much larger things become where the face is.
+    fn growth(&self) -> f32 {
+        let [_, a, b, _, c, d, ..] = self.terms.map(|term| term / self.width);
+        Affine { a: 1.0 + a, b, tx: 0.0, c, d: 1.0 + d, ty: 0.0 }.scale().ln()
+    }
+
+    fn agrees(&self, patch: &Patch) -> bool {
+        let at = self.apply(patch.from);
+        let limit = AGREES.0 + AGREES.1 * at.distance(patch.from);
+        patch.to.is_some_and(|to| to.distance(at) <= limit)
+    }
+}
+
+/// Solves linear equations of a symmetric, positive matrix; the last column is the right side.
+fn solve(mut rows: [[f32; TERMS + 1]; TERMS]) -> Option<[f32; TERMS]> {
+    for i in 0..TERMS {
+        let pivot = rows[i][i];
+        if pivot.is_nan() || pivot <= f32::EPSILON {
+            return None;
+        }
+        rows[i].iter_mut().for_each(|value| *value /= pivot);
+        let line = rows[i];
+        for row in rows.iter_mut().enumerate().filter(|(j, _)| *j != i).map(|(_, row)| row) {
+            let by = row[i];
+            row.iter_mut().zip(line).for_each(|(value, other)| *value -= by * other);
+        }
+    }
+    Some(rows.map(|row| row[TERMS]))
 }

@@ -3,6 +3,7 @@
 mod border;
 mod following;
 mod pattern;
+mod small;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use liveface_core::{Face, Frame, Instrument, Timestamp, policy};
 #[derive(Default)]
 pub struct InstrumentWatch {
     looked: Option<Timestamp>,
+    small: small::Small,
     border: border::Finder,
     following: following::Follower,
     pattern: pattern::Meter,
@@ -32,12 +34,13 @@ impl InstrumentWatch {
             return None;
         }
         self.looked = Some(now);
-        let following = self.following.follow(frame, face);
-        Some(Instrument { following, ..self.still(frame, face) })
+        let still = self.still(frame, face);
+        Some(Instrument { following: self.following.follow(&mut self.small, face), ..still })
     }
 
     /// What a single picture shows around `face`.
     pub fn still(&mut self, frame: &Frame<'_>, face: &Face) -> Instrument {
+        self.small.read(frame);
         Instrument {
             border: self.border.find(frame, face),
             following: None,

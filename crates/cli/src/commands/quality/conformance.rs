@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::args::Common;
 use crate::console::{self, Style, styled};
 use crate::failure::{Exit, Failure};
+use crate::tsv::{Tsv, short};
 
 /// What the reference writes for "failure to assess".
 const NOT_ASSESSED: i16 = -1;
@@ -61,45 +62,15 @@ pub(super) fn run(common: &Common, path: &Path) -> Result<Exit, Failure> {
     Ok(if report.mismatches.is_empty() { Exit::Done } else { Exit::NotAccepted })
 }
 
-/// The pairs of a file of columns between tabs, whose first line names them; blank lines and other
-/// columns than the three are passed over.
+/// The pairs of the file; other columns than the three are passed over.
 fn parse(bytes: &[u8]) -> Result<Vec<Pair>, String> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let lines = bytes.split(|byte| *byte == b'\n').zip(1..).map(|(text, line)| {
-        let text = std::str::from_utf8(text.strip_suffix(b"\r").unwrap_or(text));
-        (line, text.map_err(|_| format!("line {line} is not UTF-8 text")))
-    });
-    let mut lines = lines.filter(|(_, text)| !matches!(text, Ok(text) if text.trim().is_empty()));
-
-    let (line, head) = lines.next().ok_or("the file is empty")?;
-    let head: Vec<_> = head?.split('\t').map(|name| name.trim().to_owned()).collect();
-    let column = |name: &str| {
-        let mut found = (0..head.len()).filter(|index| head[*index] == name);
-        match (found.next(), found.next()) {
-            (Some(index), None) => Ok(index),
-            (Some(_), Some(_)) => Err(format!("line {line} names two columns `{name}`")),
-            (None, _) => Err(format!(
-                "line {line} names no column `{name}`; the first line names the columns \
-                 component, raw and mapped, with tabs between them"
-            )),
-        }
-    };
-    let columns = [column("component")?, column("raw")?, column("mapped")?];
-
-    let pairs = lines.map(|(line, text)| pair(line, text?, columns));
-    let pairs: Vec<_> = pairs.collect::<Result<_, String>>()?;
-    if pairs.is_empty() {
-        return Err("the file has no line below that of the names".to_owned());
-    }
-    Ok(pairs)
+    let tsv = Tsv::read(bytes)?;
+    let columns = tsv.required(["component", "raw", "mapped"])?;
+    tsv.rows(columns, |line, fields, _| pair(line, fields))
 }
 
-fn pair(line: usize, text: &str, columns: [usize; 3]) -> Result<Pair, String> {
-    let fields: Vec<_> = text.split('\t').map(str::trim).collect();
-    let [Some(name), Some(raw), Some(mapped)] = columns.map(|column| fields.get(column)) else {
-        return Err(format!("line {line} has too few columns"));
-    };
-    let known = Component::ALL.iter().find(|known| known.name() == *name || known.code() == *name);
+fn pair(line: usize, [name, raw, mapped]: [&str; 3]) -> Result<Pair, String> {
+    let known = Component::ALL.iter().find(|known| known.name() == name || known.code() == name);
     Ok(Pair {
         line,
         component: *known
@@ -119,11 +90,6 @@ fn pair(line: usize, text: &str, columns: [usize; 3]) -> Result<Pair, String> {
             }
         },
     })
-}
-
-/// The start of a foreign text, for a message.
-fn short(text: &str) -> String {
-    text.chars().take(40).flat_map(char::escape_debug).collect()
 }
 
 fn compare(pairs: &[Pair]) -> Report {

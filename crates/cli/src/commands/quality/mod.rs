@@ -6,7 +6,7 @@ mod table;
 
 use std::path::Path;
 
-use liveface::{AnalysisOptions, Engine, Policy, ShotKind};
+use liveface::{AnalysisOptions, Engine, Policy};
 use liveface_core::{Component, Frame, QualityRecord};
 use serde::Serialize;
 
@@ -15,9 +15,6 @@ use crate::commands::stills::{self, ErrorLine};
 use crate::console;
 use crate::failure::{Exit, Failure};
 use crate::output;
-
-/// Longest side of a picture in the page, in pixels, and its JPEG quality.
-const THUMBNAIL: (u32, u8) = (96, 60);
 
 /// A picture of the folder.
 struct Picture {
@@ -127,15 +124,12 @@ fn measure(common: &Common, options: &QualityOptions, folder: &Path) -> Result<E
 fn look(engine: &Engine, frame: &Frame<'_>, with_thumbnail: bool) -> Result<Seen, Failure> {
     let wanted = AnalysisOptions { presentation: false, embedding: false, quality_models: true };
     let reports = engine.analyze(frame, &Policy::default().tracking, wanted)?;
-    let (side, quality) = THUMBNAIL;
-    let thumbnail = with_thumbnail
-        .then(|| liveface_bundle::encode(frame, ShotKind::Selfie, 0, side, quality))
-        .transpose()?;
+    let thumbnail = with_thumbnail.then(|| crate::page::thumbnail(frame)).transpose()?;
     Ok(Seen {
         width: frame.width(),
         height: frame.height(),
         faces: reports.len(),
         quality: reports.first().map(|report| report.quality),
-        thumbnail: thumbnail.map(|image| image.jpeg),
+        thumbnail,
     })
 }

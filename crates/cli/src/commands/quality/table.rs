@@ -5,7 +5,8 @@ use liveface_core::{Component, Measure};
 use super::Picture;
 use crate::commands::measures::words;
 use crate::console::{self, Style, counted, plain, styled};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
+use crate::output;
 
 /// How many of a picture's lowest components are named.
 const NAMED: usize = 3;
@@ -48,18 +49,13 @@ pub(super) fn summary(pictures: &[Picture]) -> String {
     )
 }
 
-/// One row for each picture, as RFC 4180 has it; what was not assessed is empty.
+/// One row for each picture; what was not assessed is empty.
 pub(super) fn csv(pictures: &[Picture]) -> Result<Vec<u8>, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Runtime, error.to_string());
-    let mut writer =
-        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let columns = Component::ALL
         .iter()
         .flat_map(|component| ["raw", "score"].map(|what| format!("{}_{what}", component.code())));
-    writer
-        .write_record(["file".to_owned(), "faces".to_owned()].into_iter().chain(columns))
-        .map_err(|error| failed(&error))?;
-    for picture in pictures {
+    let head: Vec<_> = ["file".to_owned(), "faces".to_owned()].into_iter().chain(columns).collect();
+    let rows = pictures.iter().map(|picture| {
         let faces = picture.result.as_ref().map_or_else(|_| String::new(), |s| s.faces.to_string());
         let cells = Component::ALL.iter().flat_map(|component| {
             match picture.quality().and_then(|quality| quality.get(*component)) {
@@ -67,9 +63,7 @@ pub(super) fn csv(pictures: &[Picture]) -> Result<Vec<u8>, Failure> {
                 _ => [String::new(), String::new()],
             }
         });
-        writer
-            .write_record([picture.file.clone(), faces].into_iter().chain(cells))
-            .map_err(|error| failed(&error))?;
-    }
-    writer.into_inner().map_err(|error| failed(&error))
+        [picture.file.clone(), faces].into_iter().chain(cells).collect()
+    });
+    output::csv(std::iter::once(head).chain(rows))
 }

@@ -1,0 +1,158 @@
+//! The verdict over the evidence. Two rules, both of which must be passed:
+//!
+//! 1. **Each kind by itself**: a score below its `attack_below` makes an attack of it whatever the others say, one
+//!    below its `retry_below` or one that is required and was not seen leaves no more than a retry.
+//! 2. **All together**: `live = logistic(sum of weight x log-odds(score))` over what was seen, held against the
+//!    `attack_below` and `retry_below` of the whole.
+//!
+//! What was not seen adds nothing, so that it can neither help nor harm where it is not required.
+
+use liveface_core::policy::{Fusion, Weight};
+use liveface_core::{EvidenceKind, Finding, Reason, Verdict};
+
+/// Scores are held within this and 1 less this, so that none outweighs all others for ever. Own choice.
+const LEAST: f32 = 0.02;
+
+/// All findings together, 0 (attack) to 1 (live).
+pub(crate) fn fuse(findings: &[Finding], limits: &Fusion) -> Option<f32> {
+    let mut seen = findings
+        .iter()
+        .filter_map(|f| Some((weight(f.evidence, limits).weight, f.score?)))
+        .peekable();
+    seen.peek()?;
+    let sum: f32 = seen
+        .map(|(weight, score)| {
+            let score = score.clamp(LEAST, 1.0 - LEAST);
+            weight * (score / (1.0 - score)).ln()
+        })
+        .sum();
+    Some(1.0 / (1.0 + (-sum).exp()))
+}
+
+/// Judges what was found of a complete capture.
+pub(crate) fn judge(findings: &[Finding], limits: &Fusion) -> (Verdict, Vec<Reason>) {
+    if let Some(reasons) = attack(findings, limits) {
+        return (Verdict::Attack, reasons);
+    }
+    let mut reasons = against(findings, |finding| {
+        let limits = weight(finding.evidence, limits);
+        finding.score.is_some_and(|score| score < limits.retry_below)
+    });
+    let is_missing = |f: &&Finding| f.score.is_none() && weight(f.evidence, limits).required;
+    for missing in findings.iter().filter(is_missing) {
+        push(&mut reasons, missing.reason.unwrap_or(Reason::EvidenceMissing));
+    }
+    let live = fuse(findings, limits);
+    if reasons.is_empty() && live.is_none_or(|live| live < limits.retry_below) {
+        reasons.push(Reason::EvidenceWeak);
+    }
+    if reasons.is_empty() { (Verdict::Live, reasons) } else { (Verdict::Retry, reasons) }
+}
+
+/// Why the findings, complete or not, speak of an attack.
+pub(crate) fn attack(findings: &[Finding], limits: &Fusion) -> Option<Vec<Reason>> {
+    let mut reasons = against(findings, |finding| {
+        let limits = weight(finding.evidence, limits);
+        finding.score.is_some_and(|score| score < limits.attack_below)
+    });
+    let weak = fuse(findings, limits).is_some_and(|live| live < limits.attack_below);
+    if reasons.is_empty() && weak {
+        reasons = against(findings, |finding| finding.score.is_some_and(|score| score < 0.5));
+        push(&mut reasons, Reason::EvidenceWeak);
+    }
+    (!reasons.is_empty()).then_some(reasons)
+}
+
+/// The reasons of those findings that `speaks` picks, the worst first.
+fn against(findings: &[Finding], speaks: impl Fn(&Finding) -> bool) -> Vec<Reason> {
+    let mut worst: Vec<&Finding> = findings.iter().filter(|finding| speaks(finding)).collect();
+    worst.sort_by(|a, b| a.score.unwrap_or(0.0).total_cmp(&b.score.unwrap_or(0.0)));
+    let mut reasons = Vec::new();
+    for finding in worst {
+        push(&mut reasons, finding.reason.unwrap_or(Reason::EvidenceWeak));
+    }
+    reasons
+}
+
+fn push(reasons: &mut Vec<Reason>, reason: Reason) {
+    if !reasons.contains(&reason) {
+        reasons.push(reason);
+    }
+}
+
+const fn weight(kind: EvidenceKind, limits: &Fusion) -> &Weight {
+    match kind {
+        EvidenceKind::Passive => &limits.passive,
+        EvidenceKind::Shape => &limits.shape,
+        EvidenceKind::Response => &limits.response,
+        EvidenceKind::Surroundings => &limits.surroundings,
+        EvidenceKind::Texture => &limits.texture,
+        EvidenceKind::Stream => &limits.stream,
+        EvidenceKind::Eyes => &limits.eyes,
+        EvidenceKind::Person => &limits.person,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(score: impl Fn(EvidenceKind) -> Option<f32>) -> Vec<Finding> {
+        let finding =
+            |kind: &EvidenceKind| Finding { evidence: *kind, score: score(*kind), reason: None };
+        EvidenceKind::ALL.iter().map(finding).collect()
+    }
+
+    #[test]
+    fn all_that_is_well_is_live() {
+        let limits = Fusion::default();
+        let findings = found(|_| Some(0.9));
+        assert_eq!(judge(&findings, &limits), (Verdict::Live, vec![]));
+        assert!(fuse(&findings, &limits).unwrap() > 0.99);
+    }
+
+    #[test]
+    fn one_kind_is_enough_for_an_attack_and_for_a_retry() {
+        let limits = Fusion::default();
+        for kind in EvidenceKind::ALL {
+            let Weight { attack_below, retry_below, .. } = *weight(*kind, &limits);
+            let with = |score: f32| found(|k| Some(if k == *kind { score } else { 0.99 }));
+            if attack_below > 0.0 {
+                assert_eq!(
+                    judge(&with(attack_below - 0.01), &limits).0,
+                    Verdict::Attack,
+                    "{kind:?}"
+                );
+            }
+            assert_eq!(judge(&with(retry_below - 0.01), &limits).0, Verdict::Retry, "{kind:?}");
+            assert_eq!(judge(&with(retry_below), &limits).0, Verdict::Live, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_required_and_was_not_seen_leaves_no_more_than_a_retry() {
+        let limits = Fusion::default();
+        for kind in EvidenceKind::ALL {
+            let findings = found(|k| (k != *kind).then_some(0.9));
+            let (verdict, reasons) = judge(&findings, &limits);
+            if weight(*kind, &limits).required {
+                assert_eq!((verdict, reasons), (Verdict::Retry, vec![Reason::EvidenceMissing]));
+            } else {
+                assert_eq!(verdict, Verdict::Live, "{kind:?}");
+            }
+        }
+        assert_eq!(judge(&[], &limits).0, Verdict::Retry);
+    }
+
+    #[test]
+    fn several_weak_ones_add_up() {
+        let limits = Fusion::default();
+        let findings = found(|_| Some(0.45));
+        let weak = Fusion {
+            passive: Weight { retry_below: 0.4, ..limits.passive },
+            person: Weight { retry_below: 0.4, ..limits.person },
+            ..limits
+        };
+        assert_eq!(judge(&findings, &weak), (Verdict::Retry, vec![Reason::EvidenceWeak]));
+    }
+}
