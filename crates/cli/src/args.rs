@@ -296,7 +296,7 @@ pub(crate) struct EvalOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// The preset `smart-selfie`, `enhanced` or `passive`, or a TOML file
-    #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
+    #[arg(long, default_value = "passive", value_name = "NAME|FILE")]
     pub(crate) policy: String,
     /// Threads, each with models of its own; without it, one for each core
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -326,7 +326,7 @@ pub(crate) struct MatchOptions {
     /// The image to compare it with
     pub(crate) b: PathBuf,
     /// The preset or TOML file whose threshold decides
-    #[arg(long, default_value = "passive", value_name = "NAME|FILE")]
+    #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
     pub(crate) policy: String,
 }
 

@@ -381,8 +381,8 @@ section! {
 }
 
 section! {
-    /// How solid and alive the face is. Measured on prints (four portraits turned by 25 to 45 degrees to all sides,
-    /// flat and bent), rendered heads and seventeen recordings of eleven people.
+    /// How solid and alive the face is. Measured on prints (eight portraits turned by 25 to 45 degrees to all sides,
+    /// flat and bent), rendered heads and nineteen recordings of fourteen people.
     ShapeLimits {
         /// A turn must have moved points of different depth by so many degrees before the head counts as solid; twice as many are all that counts. Source: measured, prints reach 11, heads that look up 16 and heads that turn 32.
         min_turn_degrees: f32 = 12.0;
@@ -402,8 +402,8 @@ section! {
         min_inter_eye_px: f32 = 20.0;
         /// A face that is covered more than this, 0 to 1, says nothing: the mesh makes up what it does not see. Source: `occlusion.max_share`.
         max_covered: f32 = 0.4;
-        /// A face in which nothing moved for so long, milliseconds, speaks against a live person; three times as long as strongly as can be. Own choice: people blink every four seconds in the mean, but hold still for up to ten.
-        still_after_ms: u64 = 8_000;
+        /// A face in which nothing moved for so long, milliseconds, speaks against a live person; three times as long as strongly as can be. Source: people blink every four seconds in the mean, but a recorded one held still for ten.
+        still_after_ms: u64 = 12_000;
         /// Lids that ever moved by this, lid distance over eye width, moved by themselves. Source: measured, prints swayed by hand 0.02 to 0.07, people in eight seconds 0.12 and more.
         min_lid_motion: f32 = 0.10;
         /// A mouth that was ever so far from where a rigid face has it, in inter-eye distances, moved by itself. Source: measured, prints 0.05.
@@ -434,7 +434,7 @@ section! {
         blink_expected_ms: u64 = 15_000;
         /// How fast both eyes move apart, see `crates/liveness/src/evidence/eyes.rs`: from here on it speaks against a live person. Source: measured, people 0.5 at most.
         apart_from: f32 = 0.8;
-        /// And from here on as strongly as can be. Source: measured, a rendered cut-out 2.3.
+        /// And from here on as strongly as can be. Source: measured, a rendered cut-out 2.6.
         apart_at: f32 = 1.6;
         /// Steps are taken at least so far apart, milliseconds. Own choice: the mesh's jitter would add up at many frames a second.
         step_ms: u64 = 60;
@@ -773,6 +773,12 @@ impl Policy {
         share("quality.min_unified", self.quality.min_unified)?;
         share("quality.max_backlight", self.quality.max_backlight)?;
         share("quality.min_detail_along_motion", self.quality.min_detail_along_motion)?;
+        share("shape.flat_from", self.shape.flat_from)?;
+        share("shape.flat_at", self.shape.flat_at)?;
+        share("shape.max_covered", self.shape.max_covered)?;
+        share("eyes.max_covered", self.eyes.max_covered)?;
+        share("eyes.shut_below", self.eyes.shut_below)?;
+        share("eyes.open_from", self.eyes.open_from)?;
         share("presentation.doubtful_score", self.presentation.doubtful_score)?;
         share("presentation.attack_below", self.presentation.attack_below)?;
         share("stream.max_brightness_change", self.stream.max_brightness_change)?;
@@ -793,6 +799,13 @@ impl Policy {
             ("pose.max_pitch_degrees", self.pose.max_pitch_degrees),
             ("pose.max_roll_degrees", self.pose.max_roll_degrees),
             ("pose.max_speed", self.pose.max_speed),
+            ("shape.min_turn_degrees", self.shape.min_turn_degrees),
+            ("shape.min_inter_eye_px", self.shape.min_inter_eye_px),
+            ("shape.min_lid_motion", self.shape.min_lid_motion),
+            ("shape.min_mouth_motion", self.shape.min_mouth_motion),
+            ("shape.min_whole_motion", self.shape.min_whole_motion),
+            ("eyes.max_yaw_degrees", self.eyes.max_yaw_degrees),
+            ("eyes.apart_from", self.eyes.apart_from),
             ("tracking.calibration.max_yaw_degrees", calibration.max_yaw_degrees),
             ("tracking.calibration.max_pitch_degrees", calibration.max_pitch_degrees),
             ("tracking.calibration.min_open_eye_aspect", calibration.min_open_eye_aspect),
@@ -826,6 +839,32 @@ impl Policy {
             calibration.trusted_after_ms.to_string(),
             (1..=calibration.window_ms).contains(&calibration.trusted_after_ms),
             "1 to tracking.calibration.window_ms",
+        )?;
+        let (shape, eyes) = (&self.shape, &self.eyes);
+        for (name, less, more) in [
+            ("shape.flat_at", shape.flat_from, shape.flat_at),
+            ("shape.renewed_at_growth", 1.0, shape.renewed_at_growth),
+            ("eyes.apart_at", eyes.apart_from, eyes.apart_at),
+            ("eyes.open_from", eyes.shut_below, eyes.open_from),
+        ] {
+            let holds = more.is_finite() && more > less;
+            rule(name, more.to_string(), holds, "a number above where it begins")?;
+        }
+        for (name, value) in [
+            ("shape.lasting_ms", shape.lasting_ms),
+            ("shape.reference_frames", shape.reference_frames.into()),
+            ("shape.still_after_ms", shape.still_after_ms),
+            ("eyes.blink_expected_ms", eyes.blink_expected_ms),
+            ("eyes.step_ms", eyes.step_ms),
+            ("eyes.fading_ms", eyes.fading_ms),
+        ] {
+            rule(name, value.to_string(), value > 0, "at least 1")?;
+        }
+        rule(
+            "eyes.max_blink_ms",
+            eyes.max_blink_ms.to_string(),
+            eyes.max_blink_ms >= eyes.min_blink_ms,
+            "at least eyes.min_blink_ms",
         )?;
         let viewfinder = &self.viewfinder;
         rule(
@@ -1055,6 +1094,11 @@ mod tests {
                  speed_cutoff_hz = 1.0",
                 "tracking.smoothing.gaze",
             ),
+            ("[shape]\nflat_at = 0.05", "shape.flat_at"),
+            ("[shape]\nlasting_ms = 0", "shape.lasting_ms"),
+            ("[shape]\nmin_turn_degrees = nan", "shape.min_turn_degrees"),
+            ("[eyes]\nmax_blink_ms = 50", "eyes.max_blink_ms"),
+            ("[eyes]\napart_from = 2.0", "eyes.apart_at"),
             ("[occlusion]\nmax_share = 1.5", "occlusion.max_share"),
             ("[stream]\nlooped_frames = 2", "stream.looped_frames"),
             ("[stream]\nloop_memory = 4294967295", "stream.loop_memory"),

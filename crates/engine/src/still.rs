@@ -1,6 +1,6 @@
 //! Whether a single picture shows a live person: what can be said without a sequence.
 
-use liveface_core::{Face, Frame, Policy, Reason, Verdict};
+use liveface_core::{EvidenceKind, Face, Finding, Frame, Policy, Reason, Verdict};
 use liveface_liveness::{StillOutcome, judge_still};
 use liveface_vision::InstrumentWatch;
 
@@ -23,7 +23,8 @@ impl Engine {
         let face = match only_face(&faces, policy.tracking.bystander_area) {
             Ok(face) => face,
             Err(reason) => {
-                let (reasons, findings) = (vec![reason], Vec::new());
+                let findings = vec![Finding::unseen(EvidenceKind::Passive)];
+                let reasons = vec![reason];
                 return Ok(StillOutcome { verdict: Verdict::Retry, reasons, live: None, findings });
             }
         };

@@ -37,7 +37,8 @@ fn a_picture_is_judged_by_its_only_face() {
     let seen = engine.analyze(&open(photo).frame().unwrap(), &policy.tracking, options).unwrap();
     let live = seen[0].pad_live.unwrap();
     let judged = judge(photo, &policy);
-    assert_eq!((judged.verdict, judged.live), (Verdict::Live, Some(live)));
+    assert_eq!(judged.verdict, Verdict::Live);
+    assert!(judged.live.unwrap() > 0.9);
     assert_eq!(
         (judged.findings[0].evidence, judged.findings[0].score),
         (EvidenceKind::Passive, Some(live))

@@ -130,8 +130,7 @@ impl Judge<'_> {
 
     /// A frame by itself.
     fn frame(&self, engine: &Engine, frame: &Frame<'_>) -> Result<Judged, Failure> {
-        let StillOutcome { verdict, reasons, live, .. } =
-            engine.judge_still(frame, self.policy)?;
+        let StillOutcome { verdict, reasons, live, .. } = engine.judge_still(frame, self.policy)?;
         Ok(judged(verdict, reasons, live))
     }
 }
