@@ -7,13 +7,13 @@
 //! the face would move if it were a part of the same flat thing. How the face's own patches move beyond that
 //! is the face's own movement. Patches without corners, as of a blank wall, cannot be followed.
 
-use liveface_core::{Affine, Face, Following, Frame, Point2, Rect};
+use liveface_core::{Affine, Face, Following, Motion, Point2, Rect};
 
-use super::small::Small;
+use super::{RIGID, rigid, small::Small};
 
 /// A patch reaches so far to each side of its middle, in small pixels.
 const REACH: usize = 4;
-const PATCH: usize  = (2 * REACH + 1) * (2 * REACH + 1);
+const PATCH: usize = (2 * REACH + 1) * (2 * REACH + 1);
 /// Middles of patches lie so far apart, in small pixels.
 const SPACING: usize = 5;
 /// Least smaller eigenvalue of a patch's gradients, squared levels a pixel: several times that of noise.
@@ -62,15 +62,11 @@ pub(super) struct Follower {
     patches: [Vec<Patch>; 2],
 }
 
-/// Points of the mesh that lie on bone and hardly move with what the face shows: corners of the eyes, bridge and
-/// root of the nose, temples.
-const RIGID: [usize; 8] = [33, 133, 362, 263, 168, 6, 127, 356];
-
 impl Follower {
     /// How the face and its surroundings moved since the last call, whose picture is kept; `now` is left with the
     /// one before.
     pub(super) fn follow(&mut self, now: &mut Small, face: &Face) -> Option<Following> {
-        let points = RIGID.map(|index| face.landmarks.xy(index));
+        let points = rigid(face);
         let place = now.face(face.bounds);
         let same_size = (self.before.width, self.before.height) == (now.width, now.height);
         let before = self.face.take().filter(|_| same_size);
@@ -112,7 +108,7 @@ impl Follower {
         let half = |left: bool| {
             beside.iter().filter(agrees).filter(|p| (p.from.x < middle.x) == left).count()
         };
-        let sides = half(true).min(half(false));
+        let least = half(true).min(half(false));
         let large = |from: Point2, to: Point2| {
             Point2::new((to.x - from.x) * before.scale.x, (to.y - from.y) * before.scale.y)
         };
@@ -140,14 +136,16 @@ impl Follower {
             column[count / 2]
         });
         Some(Following {
-            surroundings: Point2::new(x, y),
-            face: Point2::new(x + own_x, y + own_y),
-            own,
-            face_growth: map.growth() + growth,
-            surroundings_growth: map.growth(),
+            motion: Motion {
+                face: Point2::new(x + own_x, y + own_y),
+                carried: Point2::new(x, y),
+                own,
+                face_growth: map.growth() + growth,
+                carried_growth: map.growth(),
+            },
             agreeing: agreeing as f32 / beside.len() as f32,
             patches: agreeing as u32,
-            sides: sides as u32,
+            beside: least as u32,
         })
     }
 
@@ -267,7 +265,8 @@ fn follow(before: &Small, now: &Small, from: Point2, guesses: [Point2; 2]) -> Op
         let (there, _) = cut(now, at)?;
         let error: [f32; PATCH] = std::array::from_fn(|i| there[i] - patch[i]);
         let (ex, ey) = (dot(&gx, &error), dot(&gy, &error));
-        let step = Point2::new((yy * ex - xy * ey) / determinant, (xx * ey - xy * ex) / determinant);
+        let step =
+            Point2::new((yy * ex - xy * ey) / determinant, (xx * ey - xy * ex) / determinant);
         at = Point2::new(at.x - step.x, at.y - step.y);
         if step.x.hypot(step.y) < LAST_STEP {
             break;
@@ -304,7 +303,8 @@ impl Flat {
             for (from, to) in found() {
                 let off = if known { flat.apply(from).distance(to) } else { 0.0 };
                 let weight = 1.0 / (1.0 + (off / AGREES.0).powi(2));
-                for (by, moved) in flat.columns(from).into_iter().zip([to.x - from.x, to.y - from.y])
+                for (by, moved) in
+                    flat.columns(from).into_iter().zip([to.x - from.x, to.y - from.y])
                 {
                     for (row, of_row) in sums.iter_mut().zip(by) {
                         for (sum, value) in row.iter_mut().zip(by.into_iter().chain([moved])) {
@@ -330,7 +330,8 @@ impl Flat {
 
     /// Where a point that moves with the surroundings goes.
     fn apply(&self, at: Point2) -> Point2 {
-        let [x, y] = self.columns(at).map(|by| by.iter().zip(&self.terms).map(|(a, b)| a * b).sum::<f32>());
+        let [x, y] =
+            self.columns(at).map(|by| by.iter().zip(&self.terms).map(|(a, b)| a * b).sum::<f32>());
         Point2::new(at.x + x, at.y + y)
     }
 

@@ -7,7 +7,7 @@ mod small;
 
 use std::time::Duration;
 
-use liveface_core::{Face, Frame, Instrument, Timestamp, policy};
+use liveface_core::{Face, Frame, Instrument, Point2, Timestamp, policy};
 
 /// Looks for paper and screens around a face: in single pictures, and from frame to frame.
 #[derive(Default)]
@@ -34,17 +34,32 @@ impl InstrumentWatch {
             return None;
         }
         self.looked = Some(now);
-        let still = self.still(frame, face);
-        Some(Instrument { following: self.following.follow(&mut self.small, face), ..still })
+        let seen = self.see(frame, face);
+        Some(Instrument { following: self.following.follow(&mut self.small, face), ..seen })
     }
 
-    /// What a single picture shows around `face`.
+    /// What a single picture shows around `face`. What was looked at before is forgotten.
     pub fn still(&mut self, frame: &Frame<'_>, face: &Face) -> Instrument {
+        self.border.forget();
+        self.following.forget();
+        self.see(frame, face)
+    }
+
+    fn see(&mut self, frame: &Frame<'_>, face: &Face) -> Instrument {
         self.small.read(frame);
         Instrument {
-            border: self.border.find(frame, face),
+            border: self.border.find(&self.small, face),
             following: None,
             pattern: self.pattern.strength(frame, face),
         }
     }
+}
+
+/// Points of the mesh that lie on bone and hardly move with what the face shows: corners of the eyes, root of the
+/// nose, temples.
+const RIGID: [usize; 8] = [33, 133, 362, 263, 168, 6, 127, 356];
+
+/// Where they are.
+fn rigid(face: &Face) -> [Point2; RIGID.len()] {
+    RIGID.map(|index| face.landmarks.xy(index))
 }

@@ -65,23 +65,23 @@ impl Meter {
         let tile = SIDE as f32 * step;
         let room = (frame.width() as f32 - tile, frame.height() as f32 - tile);
         let bounds = face.bounds;
-        let all_finite = [bounds.x, bounds.y, bounds.width, bounds.height].iter().all(|v| v.is_finite());
+        let all_finite =
+            [bounds.x, bounds.y, bounds.width, bounds.height].iter().all(|v| v.is_finite());
         if room.0 < 0.0 || room.1 < 0.0 || !all_finite {
             return None;
         }
         let middle = bounds.centre();
         let lift = (bounds.height * 0.5 - INSIDE * tile).max(0.0);
-        let on_face =
-            ON_FACE.map(|(x, y)| Point2::new(middle.x + x * tile, middle.y + y * lift));
-        let around = AROUND.map(|(x, y)| {
-            Point2::new(middle.x + x * bounds.width, middle.y + y * bounds.width)
-        });
+        let on_face = ON_FACE.map(|(x, y)| Point2::new(middle.x + x * tile, middle.y + y * lift));
+        let around = AROUND
+            .map(|(x, y)| Point2::new(middle.x + x * bounds.width, middle.y + y * bounds.width));
         let mut prominence = |at: Point2| {
             // Whole stored pixels, so that nothing is interpolated.
             let corner = |middle: f32, room: f32| {
                 ((middle - tile * 0.5).clamp(0.0, room) / step).round() * step + (step - 1.0) * 0.5
             };
-            let map = Affine::scale_then_move(step, step, corner(at.x, room.0), corner(at.y, room.1));
+            let map =
+                Affine::scale_then_move(step, step, corner(at.x, room.0), corner(at.y, room.1));
             self.prominence(frame, map)
         };
         let on_face = on_face.map(&mut prominence);
@@ -100,7 +100,15 @@ impl Meter {
         self.rgb.resize(AREA * 3, 0.0);
         let tile = self.tile.get_or_insert_with(Tile::new);
         let size = (SIDE as u32, SIDE as u32);
-        sample::tensor(frame, map, size, Filter::Bilinear, Border::Replicate, &LEVELS, &mut self.rgb);
+        sample::tensor(
+            frame,
+            map,
+            size,
+            Filter::Bilinear,
+            Border::Replicate,
+            &LEVELS,
+            &mut self.rgb,
+        );
         let (red, rest) = self.rgb.split_at(AREA);
         let (green, blue) = rest.split_at(AREA);
         for i in 0..AREA {
@@ -260,7 +268,10 @@ fn strongest(power: &[f32; AREA], fastest: usize) -> f32 {
         for x in reach.clone() {
             let square = (x * x + y * y) as usize;
             let here = at(x, y);
-            if square < SLOWEST * SLOWEST || square > fastest * fastest || here <= best * NOISE_FLOOR {
+            if square < SLOWEST * SLOWEST
+                || square > fastest * fastest
+                || here <= best * NOISE_FLOOR
+            {
                 continue;
             }
             // No neighbour may be larger than this, or the best is not beaten.

@@ -67,8 +67,7 @@ impl Small {
         let end = self.from_large(Point2::new(large.right(), large.bottom()));
         let (width, height) = (end.x - start.x, end.y - start.y);
         let sound = [start.x, start.y, width, height].iter().all(|v| v.is_finite());
-        (sound && width >= 1.0 && height >= 1.0)
-            .then(|| Rect::new(start.x, start.y, width, height))
+        (sound && width >= 1.0 && height >= 1.0).then(|| Rect::new(start.x, start.y, width, height))
     }
 
     /// Whether all pixels within `reach` of the point are in the picture.
