@@ -52,6 +52,10 @@ pub(super) struct Finder {
     /// 1 and -1 where the picture becomes brighter and darker along the axis across the lines.
     edges: [Vec<i8>; 2],
     votes: Vec<u16>,
+    /// Of each line that is tried, at each place along it, how much before is seen and how much is an edge; and
+    /// of how many places.
+    tallies: Vec<[u16; 2]>,
+    tallied: usize,
     /// The last border's corners in the small picture.
     last: Option<[Point2; 4]>,
     /// And in the large one, with the face's points, when all of its sides were there.
@@ -118,23 +122,25 @@ impl Finder {
                 let sign = if beyond { -sign } else { sign };
                 self.lines(size, axis, beyond, limit, middle[axis], sign)
             });
-            let shares = |side: usize, line: &Line, from: f32, to: f32| {
+            for (side, lines) in lines.iter().enumerate() {
                 let (axis, beyond) = SIDES[side];
                 let sign = if beyond { -sign } else { sign };
-                self.share(size, axis, line, middle[axis], (from, to), sign)
-            };
+                for (choice, line) in lines.iter().enumerate() {
+                    self.tally(size, axis, line, middle[axis], sign, side * CHOICES + choice);
+                }
+            }
             for choice in 0..CHOICES.pow(4) {
-                let pick: [Line; 4] = std::array::from_fn(|side| {
-                    lines[side][choice / CHOICES.pow(side as u32) % CHOICES]
-                });
+                let choices: [usize; 4] =
+                    std::array::from_fn(|side| choice / CHOICES.pow(side as u32) % CHOICES);
+                let pick: [Line; 4] = std::array::from_fn(|side| lines[side][choices[side]]);
                 if pick.iter().any(|line| !line.is_any) {
                     continue;
                 }
                 let corners = corners(&pick, middle);
                 let (mut seen, mut there, mut sides) = (0.0, 0.0, 0);
-                for (side, line) in pick.iter().enumerate() {
+                for (side, choice) in choices.into_iter().enumerate() {
                     let (a, b) = ends(&corners, side);
-                    let (of_side, share) = shares(side, line, a, b);
+                    let (of_side, share) = self.share(side * CHOICES + choice, a, b);
                     seen += of_side;
                     there += of_side * share;
                     sides += usize::from(of_side > (b - a) * MIN_SEEN && share >= MIN_THERE);
@@ -253,28 +259,41 @@ impl Finder {
         found
     }
 
-    /// How long the part of a line is that lies in the picture, and which share of it is an edge.
-    fn share(
-        &self,
+    /// Counts along a line, from the start of the picture: what of it is seen and what is an edge of `sign`.
+    fn tally(
+        &mut self,
         size: [usize; 2],
         axis: usize,
         line: &Line,
         middle: f32,
-        (from, to): (f32, f32),
         sign: i8,
-    ) -> (f32, f32) {
+        slot: usize,
+    ) {
         let (row, rows) = (size[axis], size[1 - axis]);
-        let (mut seen, mut there) = (0, 0);
-        for x in from.max(1.0) as usize..(to.max(0.0) as usize).min(row - 1) {
+        let stride = size[0].max(size[1]);
+        self.tallies.resize(SIDES.len() * CHOICES * stride, [0; 2]);
+        self.tallied = stride;
+        let tally = &mut self.tallies[slot * stride..][..stride];
+        let [mut seen, mut there] = [0u16; 2];
+        for (x, so_far) in tally.iter_mut().enumerate() {
+            *so_far = [seen, there];
             let y = (line.place + line.lean * (x as f32 - middle)).round();
-            if !(2.0..rows as f32 - 2.0).contains(&y) {
+            if x == 0 || x + 1 >= row || !(2.0..rows as f32 - 2.0).contains(&y) {
                 continue;
             }
             seen += 1;
             let edge = |dy| self.edges[axis][(y as usize + dy - NEAR) * row + x] == sign;
-            there += usize::from((0..=2 * NEAR).any(edge));
+            there += u16::from((0..=2 * NEAR).any(edge));
         }
-        (seen as f32, if seen == 0 { 0.0 } else { there as f32 / seen as f32 })
+    }
+
+    /// How long the part of a line is that lies in the picture, and which share of it is an edge.
+    fn share(&self, slot: usize, from: f32, to: f32) -> (f32, f32) {
+        let tally = &self.tallies[slot * self.tallied..][..self.tallied];
+        let at = |x: f32| tally[(x.max(0.0) as usize).min(self.tallied - 1)];
+        let ([seen_from, there_from], [seen_to, there_to]) = (at(from), at(to));
+        let (seen, there) = (seen_to - seen_from, there_to - there_from);
+        (f32::from(seen), f32::from(there) / f32::from(seen.max(1)))
     }
 
     /// Fits a line to the edges next to it, each weighed by its strength.
