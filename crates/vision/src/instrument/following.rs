@@ -88,7 +88,7 @@ impl Follower {
         self.choose(face);
         let Self { before, patches, .. } = self;
         // Either a patch stands still, or it moves as the face does.
-        let guess = |at: Point2| now.from_large(motion.apply(before.to_large(at)));
+        let guess = |at: Point2| now.place(motion.apply(before.to_large(at)));
         for patch in patches.iter_mut().flatten() {
             patch.to = follow(before, now, patch.from, [patch.from, guess(patch.from)]);
         }
