@@ -81,31 +81,42 @@ pub struct Noise {
 /// Straight edges around the face, as of paper or a screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Border {
-    /// Share of the outline that is seen as an edge, 0 to 1.
+    /// Share of the outline that is seen as an edge, of what lies in the picture, 0 to 1.
     pub strength: f32,
+    /// How many of its sides are there: 3 or 4.
+    pub sides: u32,
     /// Corners, in pixels of the upright picture: top image left, top image right, bottom image right, bottom
-    /// image left. They may lie outside the picture.
+    /// image left. They may lie outside the picture; where a side is not there, the edge of the picture stands
+    /// for it.
     pub corners: [Point2; 4],
+    /// How the face moved with it since the last look; `None` when not all of its sides were there.
+    pub motion: Option<Motion>,
 }
 
-/// How the face and what is behind it moved between two frames, in pixels of the upright picture.
+/// How what is beside and above the head moved with the face between two frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Following {
-    /// How far the face moved.
-    pub face: Point2,
-    /// How far the surroundings moved, carried on to where the face is: how far the face would have moved as a
-    /// part of one flat thing with them.
-    pub surroundings: Point2,
-    /// How far a point of the face moved beyond that; the median over several.
-    pub own: f32,
-    /// The natural logarithm of how much larger the face became.
-    pub face_growth: f32,
-    /// The natural logarithm of how much larger the surroundings became.
-    pub surroundings_growth: f32,
+    /// The movements.
+    pub motion: Motion,
     /// Share of the places beside the head that moved together, 0 to 1.
     pub agreeing: f32,
     /// How many places that were.
     pub patches: u32,
-    /// How many of them lie on the image side of the head that has fewer.
-    pub sides: u32,
+    /// How many of them lie on that image side of the head that has fewer.
+    pub beside: u32,
+}
+
+/// How a face, and something that it may be a picture on, moved between two frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Motion {
+    /// How far the face moved, in pixels of the upright picture.
+    pub face: Point2,
+    /// How far it would have moved as a part of the other, one flat thing.
+    pub carried: Point2,
+    /// How far a point of the face moved beyond that, in pixels; the median over several.
+    pub own: f32,
+    /// The natural logarithm of how much larger the face became.
+    pub face_growth: f32,
+    /// The same, of the other where the face is.
+    pub carried_growth: f32,
 }

@@ -24,7 +24,7 @@ pub use capture::{
     ShotRecord, Verdict, Warning,
 };
 pub use embedding::Embedding;
-pub use evidence::{Border, EvidenceKind, Finding, Following, Instrument, Noise};
+pub use evidence::{Border, EvidenceKind, Finding, Following, Instrument, Motion, Noise};
 pub use face::{
     AlignedFace, CoveredParts, Expression, EyeOpenness, Face, FacePart, Gaze, LANDMARK_COUNT,
     Landmarks, Measured, Observation, Occlusion, PersonMask, Pose, landmark,

@@ -369,6 +369,34 @@ section! {
     SurroundingsLimits {
         /// A frame is looked at so often at most, milliseconds of frame time. Own choice: it costs as much as some frames' other measures together.
         look_every_ms: u64 = 200;
+        /// What moves together is judged over so long at most, milliseconds. Own choice.
+        window_ms: u64 = 1_500;
+        /// And over so many looks, each compared with the one before, at least. Own choice.
+        min_looks: u32 = 3;
+        /// What surrounds the face must carry it so far in that time to be judged, in widths of the face. Own choice: a few times what a webcam's picture of a still room seems to move by its noise.
+        min_carried: f32 = 0.25;
+        /// And must become larger or smaller by this share: a camera that only turns carries a live face along, too, but changes no size. Own choice: 7 mm at 25 cm, and more than a lens that focuses changes it.
+        min_growth: f32 = 0.03;
+        /// The face's growth may differ by this share of itself from that of what surrounds it. Own choice: a live face before a wall grows several times as much as the wall.
+        max_growth_difference: f32 = 0.5;
+        /// Up to this share of the way that it is carried, what the face moves by itself is what a picture's does: score 0. Measured: 0.02 to 0.05 on rendered flat prints, 0.11 on a bent one; 0.7 and more on recordings of live people.
+        attack_own: f32 = 0.12;
+        /// From this share on it says nothing. Own choice: a face a hand before a wall, filmed by hand, moves by 0.25.
+        unclear_own: f32 = 0.2;
+        /// So large a share of the places beside the head must move together, the mean over those looks. Own choice.
+        min_agreeing: f32 = 0.55;
+        /// So many places must. Own choice.
+        min_patches: u32 = 8;
+        /// So many of them on each side of the head. Own choice: what is on one side alone may be a chair's.
+        min_beside: u32 = 2;
+        /// A border is there when such a share of its outline is seen. Measured: 0.91 to 1 on rendered prints and screens, 0.5 to 0.81 on furniture and doors.
+        min_border: f32 = 0.85;
+        /// A face moves apart from its surroundings when it moves so far by itself in that time, in widths of the face. Own choice.
+        min_apart: f32 = 0.1;
+        /// And is carried by this share of it at most. Own choice.
+        max_apart_carried: f32 = 0.3;
+        /// The score then. Own choice: a recording on a screen that stands still does so, too.
+        apart_score: f32 = 0.6;
     }
 }
 
@@ -377,6 +405,10 @@ section! {
     TextureLimits {
         /// So many frames must have been looked at. Own choice.
         min_frames: u32 = 3;
+        /// Up to this strength of a pattern, the median over the frames, it says nothing. Measured: 3.6 at most on single pictures of live people, whether noisy, scaled or compressed.
+        unclear_pattern: f32 = 4.0;
+        /// From this strength on the score is 0. Measured: 6 to 80 on rendered replays.
+        attack_pattern: f32 = 8.0;
     }
 }
 
@@ -791,7 +823,33 @@ impl Policy {
         share("identity.neutral_similarity", self.identity.neutral_similarity)?;
         share("identity.match_similarity", self.identity.match_similarity)?;
         share("identity.verify_similarity", self.identity.verify_similarity)?;
+        for (name, least, larger) in [
+            (
+                "surroundings.unclear_own",
+                self.surroundings.attack_own,
+                self.surroundings.unclear_own,
+            ),
+            ("texture.attack_pattern", self.texture.unclear_pattern, self.texture.attack_pattern),
+        ] {
+            let holds = larger.is_finite() && larger > least;
+            rule(name, larger.to_string(), holds, "a number larger than the limit before it")?;
+        }
+        share("surroundings.min_agreeing", self.surroundings.min_agreeing)?;
+        share("surroundings.min_border", self.surroundings.min_border)?;
+        share("surroundings.max_apart_carried", self.surroundings.max_apart_carried)?;
+        share("surroundings.max_growth_difference", self.surroundings.max_growth_difference)?;
+        rule(
+            "surroundings.apart_score",
+            self.surroundings.apart_score.to_string(),
+            (0.5..=1.0).contains(&self.surroundings.apart_score),
+            "0.5 to 1",
+        )?;
         for (name, value) in [
+            ("surroundings.min_carried", self.surroundings.min_carried),
+            ("surroundings.min_growth", self.surroundings.min_growth),
+            ("surroundings.attack_own", self.surroundings.attack_own),
+            ("surroundings.min_apart", self.surroundings.min_apart),
+            ("texture.unclear_pattern", self.texture.unclear_pattern),
             ("viewfinder.max_offset", self.viewfinder.max_offset),
             ("stream.max_fps", self.stream.max_fps),
             ("stream.min_noise", self.stream.min_noise),
@@ -1120,6 +1178,23 @@ mod tests {
                 "[tracking.calibration]\nmin_neutral_smile_ratio = nan",
                 "tracking.calibration.min_neutral_smile_ratio",
             ),
+        ] {
+            match Policy::from_toml(text).unwrap_err() {
+                PolicyError::Value { name: named, .. } => assert_eq!(named, name, "{text}"),
+                other => panic!("{text}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn limits_of_paper_and_screens_are_checked() {
+        for (text, name) in [
+            ("[surroundings]\nmin_agreeing = 1.5", "surroundings.min_agreeing"),
+            ("[surroundings]\nmin_carried = nan", "surroundings.min_carried"),
+            ("[surroundings]\nunclear_own = 0.1", "surroundings.unclear_own"),
+            ("[surroundings]\napart_score = 0.4", "surroundings.apart_score"),
+            ("[texture]\nattack_pattern = 3.0", "texture.attack_pattern"),
+            ("[texture]\nunclear_pattern = 0.0", "texture.unclear_pattern"),
         ] {
             match Policy::from_toml(text).unwrap_err() {
                 PolicyError::Value { name: named, .. } => assert_eq!(named, name, "{text}"),

@@ -7,9 +7,9 @@
 //! the face would move if it were a part of the same flat thing. How the face's own patches move beyond that
 //! is the face's own movement. Patches without corners, as of a blank wall, cannot be followed.
 
-use liveface_core::{Affine, Face, Following, Frame, Point2, Rect};
+use liveface_core::{Affine, Face, Following, Motion, Point2, Rect};
 
-use super::small::Small;
+use super::{RIGID, rigid, small::Small};
 
 /// A patch reaches so far to each side of its middle, in small pixels.
 const REACH: usize = 4;
@@ -62,15 +62,11 @@ pub(super) struct Follower {
     patches: [Vec<Patch>; 2],
 }
 
-/// Points of the mesh that lie on bone and hardly move with what the face shows: corners of the eyes, bridge and
-/// root of the nose, temples.
-const RIGID: [usize; 8] = [33, 133, 362, 263, 168, 6, 127, 356];
-
 impl Follower {
     /// How the face and its surroundings moved since the last call, whose picture is kept; `now` is left with the
     /// one before.
     pub(super) fn follow(&mut self, now: &mut Small, face: &Face) -> Option<Following> {
-        let points = RIGID.map(|index| face.landmarks.xy(index));
+        let points = rigid(face);
         let place = now.face(face.bounds);
         let same_size = (self.before.width, self.before.height) == (now.width, now.height);
         let before = self.face.take().filter(|_| same_size);
@@ -92,7 +88,7 @@ impl Follower {
         self.choose(face);
         let Self { before, patches, .. } = self;
         // Either a patch stands still, or it moves as the face does.
-        let guess = |at: Point2| now.from_large(motion.apply(before.to_large(at)));
+        let guess = |at: Point2| now.place(motion.apply(before.to_large(at)));
         for patch in patches.iter_mut().flatten() {
             patch.to = follow(before, now, patch.from, [patch.from, guess(patch.from)]);
         }
@@ -112,7 +108,7 @@ impl Follower {
         let half = |left: bool| {
             beside.iter().filter(agrees).filter(|p| (p.from.x < middle.x) == left).count()
         };
-        let sides = half(true).min(half(false));
+        let least = half(true).min(half(false));
         let large = |from: Point2, to: Point2| {
             Point2::new((to.x - from.x) * before.scale.x, (to.y - from.y) * before.scale.y)
         };
@@ -140,14 +136,16 @@ impl Follower {
             column[count / 2]
         });
         Some(Following {
-            surroundings: Point2::new(x, y),
-            face: Point2::new(x + own_x, y + own_y),
-            own,
-            face_growth: map.growth() + growth,
-            surroundings_growth: map.growth(),
+            motion: Motion {
+                face: Point2::new(x + own_x, y + own_y),
+                carried: Point2::new(x, y),
+                own,
+                face_growth: map.growth() + growth,
+                carried_growth: map.growth(),
+            },
             agreeing: agreeing as f32 / beside.len() as f32,
             patches: agreeing as u32,
-            sides: sides as u32,
+            beside: least as u32,
         })
     }
 
