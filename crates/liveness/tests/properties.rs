@@ -106,7 +106,7 @@ fn good_looks() -> impl Strategy<Value = Looks> {
     let pose = [-6.0f32..6.0, -12.0f32..-2.0, -3.0f32..3.0];
     let shares = (0.6f32..1.0, 0.0f32..0.2);
     ((318.0f32..322.0, 238.0f32..242.0), pose, shares).prop_map(|(centre, pose, (eye, covered))| {
-        Looks { centre, height: 200.0, pose, eyes: [eye, 0.9], smile: None, covered, spoilt: None }
+        Looks { centre, height: 200.0, pose, eyes: [eye, eye], smile: None, covered, spoilt: None }
     })
 }
 
