@@ -132,7 +132,7 @@ impl Follower {
         }
         let [x, y, own_x, own_y, own, growth] = moved.map(|mut column| {
             let column = &mut column[..count];
-            column.sort_by(f32::total_cmp);
+            column.sort_unstable_by(f32::total_cmp);
             column[count / 2]
         });
         Some(Following {
@@ -165,7 +165,7 @@ impl Follower {
             }
         }
         for (patches, most) in patches.iter_mut().zip(MOST) {
-            patches.sort_by(|a, b| b.corner.total_cmp(&a.corner));
+            patches.sort_unstable_by(|a, b| b.corner.total_cmp(&a.corner));
             patches.truncate(most);
         }
     }

@@ -89,7 +89,7 @@ impl Meter {
         let mut all = [0.0; ON_FACE.len() + AROUND.len()];
         all[..ON_FACE.len()].copy_from_slice(&on_face);
         all[ON_FACE.len()..].copy_from_slice(&around);
-        all.sort_by(|a, b| b.total_cmp(a));
+        all.sort_unstable_by(|a, b| b.total_cmp(a));
         let strongest = on_face.into_iter().fold(0.0, f32::max);
         Some(strongest.min(all[TILES_WITH_IT - 1]))
     }
