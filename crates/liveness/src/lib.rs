@@ -2,15 +2,8 @@
 //!
 //! Observations go in, with their own time; guidance, shots and in the end a verdict come out.
 //!
-//! ```text
-//!               all gates hold           they held for
-//!                                        timing.hold_ms          the selfie is assessed
-//! Positioning ─────────────────► Holding ──────────────► Taking ───────────────────────► Ended
-//!      ▲                            │                       │
-//!      ├──── a gate fails ──────────┤                       │
-//!      ├──── the face was not followed from the frame before┤
-//!      └──── restart ───────────────┴───────────────────────┘
-//! ```
+//! Its phases and what leads from one to the next are in [`TRANSITIONS`]; `docs/sequence.md` draws them and says
+//! what each does.
 //!
 //! In `Taking` every gate is asked again for every picture; one that fails makes the picture wait. A hint that
 //! the person cannot follow, such as to find more light, gives way after `timing.hint_ms` and is a warning in
@@ -25,6 +18,7 @@ mod evidence;
 mod gates;
 mod hints;
 mod order;
+mod phase;
 mod sequence;
 mod still;
 mod summary;
@@ -32,5 +26,6 @@ mod turns;
 
 pub use evidence::Witnesses;
 pub use order::{challenge_order, possible_orders};
+pub use phase::{Phase, TRANSITIONS};
 pub use sequence::{Assessment, Outcome, Progress, Sequence, SequenceError, Shot, Step};
 pub use still::{StillOutcome, judge_still};

@@ -13,6 +13,7 @@ use crate::evidence::person::{self, Ties};
 use crate::evidence::{Witnesses, fusion, response};
 use crate::gates::{self, Refusal};
 use crate::hints::Hints;
+use crate::phase::{Phase, may_lead};
 use crate::summary;
 use crate::turns::{Turned, Turns};
 
@@ -236,6 +237,10 @@ impl Sequence {
         quality: Option<&QualityRecord>,
     ) -> Result<Step, SequenceError> {
         self.check_time(observation.timestamp)?;
+        Ok(self.moved(|sequence| sequence.look(observation, quality)))
+    }
+
+    fn look(&mut self, observation: &Observation, quality: Option<&QualityRecord>) -> Step {
         let now = milliseconds(observation.timestamp);
         if self.last_time.replace(observation.timestamp).is_none() {
             self.start_ms = now;
@@ -244,25 +249,25 @@ impl Sequence {
         let mut step = Step::default();
         if now.saturating_sub(self.start_ms) >= self.policy.timing.timeout_ms {
             self.stop(Verdict::TimedOut, Reason::TimeUsedUp, &mut step);
-            return Ok(step);
+            return step;
         }
         self.witnesses.see(observation, now, &self.policy);
         let speed = self.follow(observation);
         self.watch_for_loss(observation, now, &mut step);
         if step.ended {
-            return Ok(step);
+            return step;
         }
         let wanted = match self.state {
             State::Turns => self.advance_turns(observation, quality, now, &mut step),
             _ => self.advance(observation, quality, speed, now, &mut step),
         };
         if step.ended {
-            return Ok(step);
+            return step;
         }
         let is_looked_at = observation.instrument.is_some() && step.shot.is_none();
         step.candidate = is_looked_at && gates::check_turned(observation, &self.policy).is_ok();
         self.show(wanted, now, &mut step);
-        Ok(step)
+        step
     }
 
     /// Takes in what was found out about the last shot. The shot is kept; or dropped, because the picture is
@@ -272,10 +277,14 @@ impl Sequence {
     /// # Errors
     /// When the last step had no shot.
     pub fn assess(&mut self, assessment: Assessment) -> Result<Step, SequenceError> {
-        let Some(Pending::Shot(mut shot)) = self.pending.take_if(|p| matches!(p, Pending::Shot(_)))
+        let Some(Pending::Shot(shot)) = self.pending.take_if(|p| matches!(p, Pending::Shot(_)))
         else {
             return Err(SequenceError::NotAsked);
         };
+        Ok(self.moved(|sequence| sequence.weigh(*shot, assessment)))
+    }
+
+    fn weigh(&mut self, mut shot: ShotRecord, assessment: Assessment) -> Step {
         let quality = assessment.quality;
         // The learned score is one of faces that look straight ahead.
         let turned = self.turns.is_turning() && self.state == State::Turns;
@@ -285,7 +294,7 @@ impl Sequence {
         let linked = if is_good || !self.shots.is_empty() {
             let linked = self.link(assessment.embedding, shot.t_ms, &mut step);
             if linked.is_none() {
-                return Ok(step);
+                return step;
             }
             linked
         } else {
@@ -293,7 +302,7 @@ impl Sequence {
         };
         let Some((similarity, embedding)) = linked.filter(|_| is_good) else {
             self.dropped = Some(shot.t_ms);
-            return Ok(step);
+            return step;
         };
         shot.quality = quality;
         shot.similarity = Some(similarity);
@@ -305,7 +314,7 @@ impl Sequence {
         }
         self.known.push(embedding);
         let complete = shot.kind == ShotKind::Selfie;
-        self.shots.push(*shot);
+        self.shots.push(shot);
         self.dropped = None;
         step.kept = true;
         if turned {
@@ -315,7 +324,7 @@ impl Sequence {
             let (verdict, reasons) = fusion::judge(&self.findings(), &self.policy.fusion);
             self.finish(verdict, reasons, &mut step);
         }
-        Ok(step)
+        step
     }
 
     /// Takes in who the last frame shows: `None` when the face could not be aligned, which counts as
@@ -330,7 +339,7 @@ impl Sequence {
             return Err(SequenceError::NotAsked);
         };
         let mut step = Step::default();
-        let linked = self.link(embedding, t_ms, &mut step);
+        let linked = self.moved(|sequence| sequence.link(embedding, t_ms, &mut step));
         // Who is asked about before the first turn looks straight ahead.
         if let (Some((_, embedding)), true) = (linked, self.state == State::Turns) {
             self.neutral.get_or_insert(embedding);
@@ -412,9 +421,30 @@ impl Sequence {
     pub fn end(&mut self, reason: Reason) -> Step {
         let mut step = Step::default();
         if self.state != State::Ended {
-            self.stop(Verdict::Retry, reason, &mut step);
+            self.moved(|sequence| sequence.stop(Verdict::Retry, reason, &mut step));
         }
         step
+    }
+
+    /// What the sequence waits for. How it may change: [`TRANSITIONS`](crate::TRANSITIONS).
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match self.state {
+            State::Positioning => Phase::Positioning,
+            State::Holding { .. } => Phase::Holding,
+            State::Turns if self.turns.is_turning() => Phase::Turning,
+            State::Turns if !self.turns.is_done() => Phase::Centring,
+            State::Turns | State::Taking => Phase::Taking,
+            State::Ended => Phase::Ended,
+        }
+    }
+
+    /// Does what may change the phase, as the table of transitions says.
+    fn moved<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let from = self.phase();
+        let done = act(self);
+        debug_assert!(may_lead(from, self.phase()), "{from:?} to {:?}", self.phase());
+        done
     }
 
     /// How the sequence ended; `None` while it goes on.
