@@ -10,7 +10,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Person, Who, observation};
+use common::{Person, Who, observation, watched};
 use liveface_core::{
     Challenge, Component, Embedding, EyeOpenness, Face, Guidance, Landmarks, Measure, Measured,
     Observation, Policy, Pose, QualityRecord, Reason, ShotKind, ShotRecord, Verdict,
@@ -500,7 +500,7 @@ fn play(script: &Script) -> Record {
         });
         let before = snapshot(&sequence);
         let kept = before.0.clone();
-        let seen = sequence.observe(&observation, quality.as_ref());
+        let (seen, _) = watched(&mut sequence, |s| s.observe(&observation, quality.as_ref()));
         if let Err(error) = &seen {
             assert_eq!(snapshot(&sequence), before, "a refused frame changes nothing");
             refusals.push(error.clone());
@@ -542,7 +542,7 @@ fn play(script: &Script) -> Record {
                     Answer::Abandoned
                 }
                 Reply::End => {
-                    sequence.end(Reason::Cancelled);
+                    watched(&mut sequence, |s| s.end(Reason::Cancelled));
                     Answer::Abandoned
                 }
             };
@@ -570,7 +570,7 @@ fn tell(
     unified: Option<f32>,
 ) -> Answer {
     if step.identify {
-        let said = sequence.identify(embedding.clone()).unwrap();
+        let said = watched(sequence, |s| s.identify(embedding.clone())).0.unwrap();
         return Answer::Identified(embedding, said);
     }
     let mut quality = QualityRecord::default();
@@ -578,7 +578,7 @@ fn tell(
         quality.set(Component::UnifiedQualityScore, Measure { raw, score: Some(50) });
     }
     let assessment = Assessment { pad_live, embedding, quality };
-    let said = sequence.assess(assessment.clone()).unwrap();
+    let said = watched(sequence, |s| s.assess(assessment.clone())).0.unwrap();
     Answer::Assessed(assessment, said)
 }
 

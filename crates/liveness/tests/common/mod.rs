@@ -10,7 +10,7 @@ use liveface_core::{
     Measured, Observation, Occlusion, Point3, Policy, Pose, QualityRecord, Reason, Restart,
     ShotRecord,
 };
-use liveface_liveness::{Assessment, Outcome, Sequence, Shot, Step};
+use liveface_liveness::{Assessment, Outcome, Phase, Sequence, Shot, Step, TRANSITIONS};
 
 pub(crate) const WIDTH: u32 = 640;
 pub(crate) const HEIGHT: u32 = 480;
@@ -182,6 +182,20 @@ pub(crate) const fn turn_of(guidance: liveface_core::Guidance) -> (f32, f32) {
     }
 }
 
+/// Does something with a sequence that may change its phase, which the table of transitions must allow; gives the
+/// change, too.
+pub(crate) fn watched<T>(
+    sequence: &mut Sequence,
+    act: impl FnOnce(&mut Sequence) -> T,
+) -> (T, (Phase, Phase)) {
+    let before = sequence.phase();
+    let done = act(sequence);
+    let change = (before, sequence.phase());
+    let listed = TRANSITIONS.iter().any(|(from, to, _)| (*from, *to) == change);
+    assert!(listed || change.0 == change.1, "{change:?} is not in the table");
+    (done, change)
+}
+
 /// A picture as it was taken, whether or not it was kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Taken {
@@ -218,6 +232,8 @@ pub(crate) struct Scene {
     /// Times at which the sequence asked who it sees.
     pub(crate) asked_ms: Vec<u64>,
     pub(crate) restarts: Vec<Restart>,
+    /// The changes of phase.
+    pub(crate) changes: Vec<(Phase, Phase)>,
     shows_smile: bool,
     /// Where the person was asked to turn, as yaw and pitch in degrees against their own.
     pub(crate) turns_to: (f32, f32),
@@ -254,6 +270,7 @@ impl Scene {
             taken: Vec::new(),
             asked_ms: Vec::new(),
             restarts: Vec::new(),
+            changes: Vec::new(),
             shows_smile: false,
             turns_to: (0.0, 0.0),
             will_turn: None,
@@ -300,7 +317,7 @@ impl Scene {
         let step = self.look();
         if step.shot.is_some() {
             let assessment = self.assessment();
-            let assessed = self.sequence.assess(assessment).unwrap();
+            let assessed = self.call(|sequence| sequence.assess(assessment)).unwrap();
             self.note(&assessed);
         }
         step
@@ -311,7 +328,7 @@ impl Scene {
         let step = self.glance();
         if step.identify {
             let embedding = self.embedding();
-            let identified = self.sequence.identify(embedding).unwrap();
+            let identified = self.call(|sequence| sequence.identify(embedding)).unwrap();
             self.note(&identified);
         }
         step
@@ -320,7 +337,8 @@ impl Scene {
     /// One frame without any answer.
     pub(crate) fn glance(&mut self) -> Step {
         let observation = self.observation();
-        let step = self.sequence.observe(&observation, Some(&self.quality)).unwrap();
+        let quality = self.quality;
+        let step = self.call(|sequence| sequence.observe(&observation, Some(&quality))).unwrap();
         if step.shot.is_some() {
             self.taken.push(Taken { t_ms: self.now_ms, who: self.person.who });
         }
@@ -330,6 +348,13 @@ impl Scene {
         self.now_ms += self.frame_ms;
         self.note(&step);
         step
+    }
+
+    /// Calls the sequence and notes how its phase changed.
+    pub(crate) fn call<T>(&mut self, act: impl FnOnce(&mut Sequence) -> T) -> T {
+        let (done, change) = watched(&mut self.sequence, act);
+        self.changes.extend(Some(change).filter(|(from, to)| from != to));
+        done
     }
 
     /// What the models say of the person's picture.
