@@ -110,7 +110,7 @@ pub struct Progress {
     pub done: u32,
     /// Of so many.
     pub of: u32,
-    /// What is asked for now.
+    /// What is asked for now; nothing once the capture has ended.
     pub challenge: Option<Challenge>,
     /// How far that is done, 0 to 1; a turn counts its way and how long it is held.
     pub fraction: f32,
@@ -363,12 +363,15 @@ impl Sequence {
     pub fn progress(&self) -> Progress {
         let taken = self.shots.len() as u32;
         let sequence = &self.policy.sequence;
+        let goes_on = self.state != State::Ended;
         if self.policy.challenge.kind == ChallengeKind::Turns && !self.turns.is_done() {
             let (done, of, fraction) = self.turns.progress();
             let (done, of) = (done as u32, of as u32);
-            return Progress { done, of, challenge: self.turns.asked(), fraction };
+            let challenge = self.turns.asked().filter(|_| goes_on);
+            return Progress { done, of, challenge, fraction };
         }
-        let asks = self.shown.is_some_and(|shown| shown.guidance == Guidance::Smile);
+        let shown = self.shown.filter(|_| goes_on);
+        let asks = shown.is_some_and(|shown| shown.guidance == Guidance::Smile);
         Progress {
             done: taken,
             of: sequence.liveness_images + 1,

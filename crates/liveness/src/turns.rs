@@ -299,10 +299,7 @@ impl Turns {
             self.responses.push(response);
         }
         let asked_for = turn.asked_ms.map(|asked| now - asked);
-        if way.off >= limits.half_way
-            && turn.began_ms.is_none()
-            && asked_for.is_none_or(|ms| ms < limits.min_reaction_ms)
-        {
+        if way.off >= limits.half_way && asked_for.is_none_or(|ms| ms < limits.min_reaction_ms) {
             return self.unasked_turn(limits);
         }
         if way.wrong >= 1.0 && way.own < limits.half_way {
@@ -340,7 +337,11 @@ impl Turns {
         self.stage = Stage::Turning(turn);
         let [end, half] = self.pictures[self.next];
         let half_way = straight && (limits.half_way..1.0).contains(&way.own);
-        if turn.asked_ms.is_some() && (half && half_way || end && done && complete) {
+        // While something else is asked for, such as to move back, the head may be turned for that.
+        let is_asked =
+            |shown: GuidanceRecord| [asks, Guidance::LookStraight].contains(&shown.guidance);
+        let is_asked = turn.asked_ms.is_some() && shown.is_some_and(is_asked);
+        if is_asked && (half && half_way || end && done && complete) {
             Turned::Picture(challenge)
         } else if done && !end && !half {
             self.finish(limits)
