@@ -548,7 +548,11 @@ proptest! {
     fn a_picture_has_one_face_that_is_turned_as_is_asked_for_just_then(script in scripts()) {
         let record = play(&script);
         let limits = &script.policy.challenge;
+        let mut turning_ms = 0;
         for (entry, neutral) in record.entries.iter().zip(neutrals(&record)) {
+            if entry.phases[0] != Phase::Turning && entry.phases[1] == Phase::Turning {
+                turning_ms = entry.t_ms;
+            }
             let Some(shot) = entry.step.shot else { continue };
             prop_assert_eq!(entry.faces, 1);
             let (Some(poses), Some(neutral)) = (entry.poses, neutral) else {
@@ -561,15 +565,17 @@ proptest! {
                 continue;
             };
             prop_assert_eq!(entry.phases[0], Phase::Turning);
-            let (since, guidance) = entry.shown.unwrap();
             // Once the end is taken, the person may be asked back while the half-way picture is still wanted.
-            let asked = record.guidance.iter().rev().find(|(t_ms, guidance)| {
-                *t_ms <= since && asks_for(*guidance).is_some()
+            let shown = entry.shown.map(|(_, guidance)| guidance);
+            let back = shown == Some(Guidance::LookStraight);
+            prop_assert!(back || shown.and_then(asks_for) == Some(challenge), "{:?}", shown);
+            // It counts from when it was shown first: something else may have been asked for in between.
+            let ended = |place: usize| record.guidance.get(place + 1).is_none_or(|(t_ms, _)| *t_ms > turning_ms);
+            let asked = record.guidance.iter().enumerate().find(|(place, (_, guidance))| {
+                asks_for(*guidance) == Some(challenge) && ended(*place)
             });
-            prop_assert_eq!(asked.and_then(|(_, guidance)| asks_for(*guidance)), Some(challenge));
-            prop_assert!(guidance == Guidance::LookStraight || asks_for(guidance).is_some(), "{:?}", guidance);
-            let reaction = entry.t_ms - asked.map_or(0, |(t_ms, _)| *t_ms);
-            prop_assert!(reaction >= limits.min_reaction_ms, "after {} ms", reaction);
+            let reaction_ms = entry.t_ms.checked_sub(asked.map_or(u64::MAX, |(_, (t_ms, _))| *t_ms));
+            prop_assert!(reaction_ms.is_some_and(|ms| ms >= limits.min_reaction_ms), "{:?}", reaction_ms);
             for pose in poses {
                 let own = ways(pose, neutral, limits)[challenge.code()];
                 prop_assert!(own >= limits.half_way - 1e-4, "{}", own);
