@@ -539,9 +539,9 @@ section! {
         /// What moves with the face.
         surroundings: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Patterns of screens and prints.
-        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
+        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: true };
         /// Whether the frames are a camera's.
-        stream: Weight = Weight { weight: 0.5, attack_below: 0.1, retry_below: 0.4, required: false };
+        stream: Weight = Weight { weight: 0.5, attack_below: 0.1, retry_below: 0.4, required: true };
         /// How the eyes move.
         eyes: Weight = Weight { weight: 0.5, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Whether all pictures show one person.
@@ -684,8 +684,8 @@ section! {
         link_similarity: f32 = 0.86;
         /// The same while a turn of the head is asked for. Own choice: rendered heads keep 0.86 and more in a turn of 12 degrees from frame to frame.
         turned_link_similarity: f32 = 0.80;
-        /// Each picture of the relaxed, straight face must be at least this similar to the first such face. Own choice: as `link_similarity`; rendered heads keep 0.94 and more.
-        neutral_similarity: f32 = 0.86;
+        /// Where a relaxed face is asked for, each picture of it must be at least this similar to the first such face. Own choice: rendered heads keep 0.94 and more, and people who talk 0.8.
+        neutral_similarity: f32 = 0.75;
         /// Faces are compared at least so far apart, in milliseconds of frame time. A slow device that looks at fewer than six frames a second may take a sudden smile for another person. Own choice: every frame at 15 a second, every second one at 30.
         link_every_ms: u64 = 60;
         /// Least median similarity of the liveness images to the selfie, for a server that sees only the pictures. Own choice: rendered heads keep 0.67 and more from relaxed to smiling.
@@ -743,7 +743,8 @@ impl Policy {
         policy.timing.min_gap_ms = 250;
         // Where nobody may be there to follow guidance, a face as near as the passive check can judge is near
         // enough. Source: selfies of people who hold a phone have up to 0.38.
-        policy.viewfinder.max_face_area = 0.40;
+        policy.viewfinder.max_face_area = 0.45;
+        policy.presentation.min_room = 1.55;
         policy
     }
 

@@ -307,7 +307,7 @@ impl Sequence {
         shot.quality = quality;
         shot.similarity = Some(similarity);
         shot.pad_live = Some(assessment.pad_live).filter(|live| (0.0..=1.0).contains(live));
-        if !turned && shot.challenge.is_none() {
+        if self.asks_to_relax() && shot.challenge.is_none() {
             let neutral = self.neutral.get_or_insert_with(|| embedding.clone());
             let similarity = neutral.similarity(&embedding);
             self.least_neutral = Some(self.least_neutral.map_or(similarity, |l| l.min(similarity)));
@@ -573,8 +573,7 @@ impl Sequence {
         let limits = self.policy.expression.clone();
         let min_motion_degrees = sequence.min_motion_degrees;
         let relaxed = |smile: &f32| *smile <= limits.max_neutral_smile;
-        let must_relax = challenge != ChallengeKind::None && !asks_smile;
-        if must_relax && !smiles.iter().all(relaxed) {
+        if self.asks_to_relax() && !asks_smile && !smiles.iter().all(relaxed) {
             return self.fail(Guidance::RelaxFace.into(), now);
         }
         self.smiling = (smiles[0].min(smiles[1]) / limits.min_smile).clamp(0.0, 1.0);
@@ -728,6 +727,11 @@ impl Sequence {
             None => self.hints.interrupt(),
         }
         refusal.guidance
+    }
+
+    /// Whether pictures without a challenge need a relaxed face.
+    fn asks_to_relax(&self) -> bool {
+        self.policy.challenge.kind != ChallengeKind::None
     }
 
     fn next_picture(&self) -> (ShotKind, u32) {

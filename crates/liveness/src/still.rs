@@ -39,14 +39,21 @@ mod tests {
     #[test]
     fn the_passive_check_decides_within_its_limits_and_what_is_no_score_is_doubtful() {
         let policy = Policy::default();
-        let judged = |live| judge_still(live, &Instrument::default(), &policy);
+        let with = |live, pattern| {
+            judge_still(live, &Instrument { pattern, ..Instrument::default() }, &policy)
+        };
+        let judged = |live| with(live, Some(1.5));
         assert_eq!(judged(0.05).verdict, Verdict::Attack);
         assert_eq!(judged(0.05).reasons, [Reason::PresentationAttack]);
         assert_eq!(judged(0.3).verdict, Verdict::Retry);
         assert_eq!(judged(0.9).verdict, Verdict::Live);
         for none in [f32::NAN, -0.1, 1.1] {
             let outcome = judged(none);
-            assert_eq!((outcome.verdict, outcome.live), (Verdict::Retry, None));
+            assert_eq!(outcome.verdict, Verdict::Retry);
+            assert_eq!(outcome.reasons, [Reason::PresentationDoubtful]);
         }
+        assert_eq!(with(0.9, Some(40.0)).reasons, [Reason::ScreenPattern]);
+        assert_eq!(with(0.9, Some(40.0)).verdict, Verdict::Attack);
+        assert_eq!(with(0.9, None).reasons, [Reason::EvidenceMissing]);
     }
 }

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use liveface_core::{
-    Component, Embedding, Expression, EyeOpenness, Face, LANDMARK_COUNT, Landmarks, Measure,
-    Measured, Observation, Occlusion, Point3, Policy, Pose, QualityRecord, Reason, Restart,
-    ShotRecord,
+    Component, Embedding, Expression, EyeOpenness, Face, Instrument, LANDMARK_COUNT, Landmarks,
+    Measure, Measured, Observation, Occlusion, Point3, Policy, Pose, QualityRecord, Reason,
+    Restart, ShotRecord,
 };
 use liveface_liveness::{Assessment, Outcome, Phase, Sequence, Shot, Step, TRANSITIONS};
 
@@ -167,6 +167,7 @@ pub(crate) fn observation(now: Duration, faces: Vec<Face>) -> Observation {
         fingerprint,
         faces,
         face_count,
+        instrument: Some(Instrument { pattern: Some(1.5), ..Instrument::default() }),
         ..Observation::default()
     }
 }
