@@ -2,7 +2,7 @@
 //!
 //! A server that gave the seed can draw the same again:
 //!
-//! 1. The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): its state grows by `0x9e3779b97f4a7c15`,
+//! 1. The generator is `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014): its state grows by `0x9e3779b97f4a7c15`,
 //!    and each number is the state `z` after `z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9`,
 //!    `z = (z ^ z >> 27) * 0x94d049bb133111eb`, `z ^ z >> 31`, all modulo 2^64. A number below `n` is the upper
 //!    64 bits of the number times `n`.

@@ -1,12 +1,7 @@
 //! The challenge of turns: one direction after the other, against the person's own neutral pose.
 //!
-//! ```text
-//!            the head stayed in the centre        the turn was asked for, complete,
-//!            for as long as was drawn             held, and its pictures are taken
-//! Centring ─────────────────────────────► Turning ─────────────────────────────────► Centring, or done
-//!    ▲                                       │
-//!    └── it began before it could be answered┘
-//! ```
+//! The head is in the centre for as long as was drawn (`Centring`), then one turn is asked for, held, and its
+//! pictures are taken (`Turning`), and so on; `docs/sequence.md` draws it.
 //!
 //! A turn that nothing asked for sends back to the centre and counts; a complete turn to another side than the
 //! one that is asked for ends the capture, and so do too many unasked ones: whoever may try again and again meets

@@ -1,5 +1,5 @@
-//! The table of transitions: every row of it happens, and `docs/sequence.md` draws it. `LIVEFACE_WRITE_DOCS=1`
-//! writes the page's drawing and table.
+//! The table of transitions: every row of it happens. And `docs/sequence.md` says what the code does:
+//! `LIVEFACE_WRITE_DOCS=1` writes its drawing and tables.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
@@ -8,9 +8,10 @@ mod common;
 use std::fmt::Write as _;
 
 use common::{Scene, Who};
+use liveface_core::policy::ChallengeKind;
 use liveface_core::{Policy, Reason};
 use liveface_liveness::Phase::{Centring, Ended, Holding, Positioning, Taking, Turning};
-use liveface_liveness::{Phase, Sequence, TRANSITIONS};
+use liveface_liveness::{Phase, Sequence, TRANSITIONS, possible_orders};
 
 fn smiles() -> Scene {
     Scene::new()
@@ -139,8 +140,8 @@ fn a_restart_too_many_ends_the_capture_in_whatever_phase() {
     }
 }
 
-#[test]
-fn the_page_about_the_sequence_draws_the_table() {
+/// The drawing and the table of the transitions.
+fn transitions() -> String {
     let mut drawing = "```mermaid\nstateDiagram-v2\n    [*] --> Positioning\n".to_owned();
     let mut table = "| | from | to | when |\n|---|---|---|---|\n".to_owned();
     for (index, (from, to, guard)) in TRANSITIONS.iter().enumerate() {
@@ -148,16 +149,93 @@ fn the_page_about_the_sequence_draws_the_table() {
         writeln!(drawing, "    {from:?} --> {to:?}: {number}").unwrap();
         writeln!(table, "| {number} | {from:?} | {to:?} | {guard} |").unwrap();
     }
-    drawing += "    Ended --> [*]\n```\n";
+    format!("{drawing}    Ended --> [*]\n```\n\n{table}")
+}
+
+/// What the presets differ in.
+fn presets() -> String {
+    let names = ["smart-selfie", "enhanced", "passive"];
+    let policies = names.map(|name| Policy::preset(name).unwrap());
+    let mut table = "| |".to_owned();
+    names.iter().for_each(|name| write!(table, " `{name}` |").unwrap());
+    table += "\n|---|---|---|---|\n";
+    let mut row = |what: &str, value: &dyn Fn(&Policy) -> String| {
+        let cells = policies.each_ref().map(value).join(" | ");
+        writeln!(table, "| {what} | {cells} |").unwrap();
+    };
+    row("`challenge.kind`", &|policy| match policy.challenge.kind {
+        ChallengeKind::None => "`none`: nothing but to hold the gates".to_owned(),
+        ChallengeKind::Smile => "`smile`: a relaxed face, a smile, a relaxed face".to_owned(),
+        ChallengeKind::Turns => "`turns`: turns of the head, the face relaxed".to_owned(),
+    });
+    row("pictures", &|policy| {
+        let images = policy.sequence.liveness_images;
+        let of = match policy.challenge.kind {
+            ChallengeKind::None => String::new(),
+            ChallengeKind::Smile => {
+                format!(", the last {} smile", images - policy.sequence.smile_from)
+            }
+            ChallengeKind::Turns => " of turns".to_owned(),
+        };
+        format!("{images}{of}; the selfie")
+    });
+    row("Centring and Turning", &|policy| {
+        let turns = policy.challenge.kind == ChallengeKind::Turns;
+        if turns { "yes" } else { "no" }.to_owned()
+    });
+    row("required evidence", &|policy| {
+        let fusion = &policy.fusion;
+        let kinds = [
+            ("passive", fusion.passive),
+            ("shape", fusion.shape),
+            ("response", fusion.response),
+            ("surroundings", fusion.surroundings),
+            ("texture", fusion.texture),
+            ("stream", fusion.stream),
+            ("eyes", fusion.eyes),
+            ("person", fusion.person),
+        ];
+        let required = kinds.iter().filter(|(_, weight)| weight.required);
+        required.map(|(kind, _)| *kind).collect::<Vec<_>>().join(", ")
+    });
+    row("`timing.min_gap_ms`", &|policy| policy.timing.min_gap_ms.to_string());
+    row("`viewfinder.max_face_area`", &|policy| format!("{:.2}", policy.viewfinder.max_face_area));
+    row("`presentation.min_room`", &|policy| format!("{:.2}", policy.presentation.min_room));
+    table
+}
+
+/// How many orders there are.
+fn orders() -> String {
+    let turns = [3, 6, 9];
+    let mut table =
+        "| directions | three turns | six turns | nine turns |\n|---|---|---|---|\n".to_owned();
+    for (directions, name) in [(3, "three"), (2, "two"), (1, "one")] {
+        let cells = turns.map(|turns| possible_orders(directions, turns).to_string()).join(" | ");
+        writeln!(table, "| {name} | {cells} |").unwrap();
+    }
+    table
+}
+
+#[test]
+fn the_page_about_the_sequence_says_what_the_code_does() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sequence.md");
     let page = std::fs::read_to_string(file).unwrap();
-    let (start, end) = ("<!-- transitions -->\n", "<!-- /transitions -->");
-    let (before, rest) = page.split_once(start).unwrap();
-    let (_, after) = rest.split_once(end).unwrap();
-    let made = format!("{before}{start}\n{drawing}\n{table}\n{end}{after}");
+    let mut made = page.clone();
+    for (name, block) in
+        [("transitions", transitions()), ("presets", presets()), ("orders", orders())]
+    {
+        let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+        let from = made.find(&start).unwrap() + start.len();
+        let to = made.find(&end).unwrap();
+        made.replace_range(from..to, &format!("\n{block}\n"));
+    }
     if std::env::var_os("LIVEFACE_WRITE_DOCS").is_some() {
         std::fs::write(file, made).unwrap();
     } else {
         assert_eq!(page, made, "LIVEFACE_WRITE_DOCS=1 writes the page anew");
     }
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let policy = Policy::from_toml(example).unwrap();
+    assert_eq!(policy.challenge.kind, ChallengeKind::Turns);
+    assert!(policy.fusion.shape.required && policy.fusion.response.required);
 }

@@ -174,7 +174,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     let directions = subsequence(DIRECTIONS.to_vec(), 1..=3).prop_shuffle();
     let degrees = (10.0f32..24.0, 8.0f32..14.0, 45.0f32..90.0);
     let shares = (0.3f32..0.8, 0.2f32..0.6, 0.2f32..=1.0, 0.0f32..=1.0);
-    let times = (0u64..500, 0u64..600, 0u64..1_200, 0u64..400, 1_000u64..8_000, 300u64..1_500);
+    let times = (0u64..500, 0u64..600, 0u64..1_200, 0u64..600, 1_000u64..8_000, 300u64..1_500);
     let counts = (1u32..9, 0u32..5, 0u32..4, 1u32..18, 0u32..4);
     let timeout = prop_oneof![4 => 20_000u64..60_000, 1 => 3_000u64..20_000];
     let timing = (0u64..600, 0u64..700, 0u64..500, 100u64..4_000, timeout);

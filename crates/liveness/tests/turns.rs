@@ -6,7 +6,7 @@ mod common;
 
 use common::{Scene, Who, turn_of};
 use liveface_core::{Challenge, Guidance, Policy, Reason, ShotKind, Verdict};
-use liveface_liveness::{Sequence, challenge_order};
+use liveface_liveness::{Phase, Sequence, challenge_order};
 
 fn enhanced() -> Policy {
     let mut policy = Policy::preset("enhanced").unwrap();
@@ -243,4 +243,54 @@ fn progress_goes_from_nothing_to_the_end_of_each_turn() {
         }
     }
     assert!(highest.iter().all(|fraction| *fraction > 0.7), "{highest:?}");
+}
+
+#[test]
+fn who_was_on_the_way_before_being_asked_did_not_answer() {
+    let sideways = |seed: &u64| {
+        challenge_order(*seed, 0, &enhanced().challenge)[0] == Challenge::TurnImageRight
+    };
+    let mut scene = scene((0..100).find(sideways).unwrap());
+    scene.obeys = false;
+    while scene.sequence.phase() != Phase::Centring {
+        scene.frame();
+    }
+    // Just within the centre, and on as soon as it is asked: half-way after a tenth of a second.
+    scene.turns_to = (8.6, 0.0);
+    run_to_turn(&mut scene);
+    (scene.turn_speed, scene.turns_to) = (20.0, (30.0, 0.0));
+    scene.run_ms(250);
+    assert!(scene.shots().is_empty());
+    scene.call(|sequence| sequence.end(Reason::Cancelled));
+    let challenges = &scene.sequence.outcome().unwrap().evidence.challenges;
+    assert_eq!(challenges.unasked_turns, 1);
+    assert!(challenges.responses.iter().all(|response| response.done_ms.is_none()));
+}
+
+#[test]
+fn no_picture_of_a_turn_is_taken_while_something_else_is_asked_for() {
+    let mut scene = scene(2);
+    let asked = run_to_turn(&mut scene);
+    let near = scene.person.height;
+    scene.run_ms(250);
+    scene.person.height = 470.0;
+    while scene.guidance() != Some(Guidance::MoveBack) {
+        scene.frame();
+    }
+    scene.person.height = near;
+    while scene.taken.is_empty() {
+        let shown = scene.guidance();
+        let pictures = scene.taken.len();
+        scene.frame();
+        assert!(scene.taken.len() == pictures || shown == Some(asked), "{shown:?}");
+    }
+}
+
+#[test]
+fn nothing_is_asked_for_once_the_capture_has_ended() {
+    let mut scene = scene(1);
+    run_to_turn(&mut scene);
+    assert!(scene.sequence.progress().challenge.is_some());
+    scene.call(|sequence| sequence.end(Reason::Cancelled));
+    assert_eq!(scene.sequence.progress().challenge, None);
 }
