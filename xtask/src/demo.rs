@@ -15,7 +15,9 @@ const SUBJECT: &str = "fixtures/clips-f1";
 const STRANGER: &str = "fixtures/clips-m1";
 const SCREEN: &str = "fixtures/attack-clips-m1-replay-bezel";
 
-const POLICY: &str = "smart-selfie";
+/// The presets: a smile, and turns of the head in an order drawn from the seed.
+const SMILE: &str = "smart-selfie";
+const TURNS: &str = "enhanced";
 const USER: &str = "demo-user";
 
 /// The service's code for a person who was enrolled.
@@ -39,36 +41,31 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
 
     println!("\n2. Enrolment: {SUBJECT} in front of the camera.");
     let sheet = folder.join("capture.png");
-    let capture = stage.capture(SUBJECT, 1, "demo-enrol", Some(&sheet))?;
+    let capture = stage.capture(SUBJECT, SMILE, 1, "demo-enrol", Some(&sheet))?;
     capture.expect_live()?;
     expect(sheet.is_file(), "the contact sheet was not written")?;
     let job = stage.job("register", "demo-enrol")?;
     job.print();
     expect(job.approved && job.code == ENROLLED, "the person was not enrolled")?;
 
-    println!("\n3. The same person authenticates, in a new capture.");
-    stage.capture(SUBJECT, 2, "demo-auth", None)?.expect_live()?;
+    println!(
+        "\n3. The same person authenticates, in a new capture that asks for turns of the head."
+    );
+    stage.capture(SUBJECT, TURNS, 2, "demo-auth", None)?.expect_live()?;
     let job = stage.job("authenticate", "demo-auth")?;
     job.print();
     expect(job.approved, "the enrolled person was not recognised")?;
 
     println!("\n4. A stranger, {STRANGER}, claims to be that user.");
-    stage.capture(STRANGER, 3, "demo-stranger", None)?.expect_live()?;
+    stage.capture(STRANGER, SMILE, 3, "demo-stranger", None)?.expect_live()?;
     let job = stage.job("authenticate", "demo-stranger")?;
     job.print();
     expect(!job.approved, "the stranger was accepted as the enrolled person")?;
 
     println!("\n5. A screen replays a recording of the stranger: {SCREEN}.");
-    let attack = stage.capture(SCREEN, 4, "demo-attack", None)?;
-    if attack.verdict == "live" {
-        println!(
-            "   The device took the simulated screen for a person: the passive check scored it as \
-             above.\n   A replay that shows what is asked passes the smile; see fixtures/README.md \
-             for what simulated\n   attacks can and cannot show."
-        );
-    } else {
-        println!("   Refused on the device; nothing was sent.");
-    }
+    let attack = stage.capture(SCREEN, SMILE, 4, "demo-attack", None)?;
+    expect(attack.verdict == "attack", "a screen was not taken for an attack")?;
+    println!("   Refused on the device; nothing was sent.");
 
     println!(
         "\nThe enrolment's pictures: {} (open it in any image viewer).",
@@ -112,12 +109,13 @@ impl Stage<'_> {
     fn capture(
         &self,
         subject: &str,
+        policy: &str,
         seed: u32,
         tag: &str,
         sheet: Option<&Path>,
     ) -> Result<Capture, Failure> {
         let mut command = self.workspace.command(self.program);
-        command.args(["capture", "--subject", subject, "--policy", POLICY, "--tag", tag, "--json"]);
+        command.args(["capture", "--subject", subject, "--policy", policy, "--tag", tag, "--json"]);
         command.arg("--seed").arg(seed.to_string()).arg("--store").arg(self.folder.join("store"));
         if let Some(sheet) = sheet {
             command.arg("--sheet").arg(sheet);
@@ -172,9 +170,8 @@ struct Capture {
     video_seconds: f64,
     images: usize,
     frames_seen: u64,
-    pad_live_median: Option<f64>,
-    pad_live_min: Option<f64>,
-    similarity_min: Option<f64>,
+    /// What each kind of evidence says: its name, its score and what speaks against a live person.
+    findings: Vec<(String, Option<f64>, Option<String>)>,
 }
 
 impl Capture {
@@ -187,7 +184,11 @@ impl Capture {
             .map_err(|error| format!("a line of the output is no JSON: {error}"))?;
         let named = |name: &'static str| events.iter().filter(move |event| event["event"] == name);
         let end = named("verdict").next_back().ok_or("no verdict was printed")?;
-        let evidence = |name: &str| end["evidence"][name].as_f64();
+        let findings = end["evidence"]["findings"].as_array().into_iter().flatten();
+        let finding = |finding: &Value| {
+            let reason = Some(&finding["reason"]).filter(|reason| reason.is_string());
+            (words_of(&finding["evidence"]), finding["score"].as_f64(), reason.map(words_of))
+        };
         Ok(Self {
             guidance: named("guidance").map(|event| words_of(&event["guidance"])).collect(),
             restarts: named("restart").count(),
@@ -196,9 +197,7 @@ impl Capture {
             video_seconds: end["t_ms"].as_f64().ok_or("the verdict has no time")? / 1000.0,
             images: end["images"].as_array().ok_or("the verdict has no images")?.len(),
             frames_seen: end["frames"]["seen"].as_u64().ok_or("the verdict has no frame count")?,
-            pad_live_median: evidence("pad_live_median"),
-            pad_live_min: evidence("pad_live_min"),
-            similarity_min: evidence("similarity_min"),
+            findings: findings.map(finding).collect(),
         })
     }
 
@@ -215,13 +214,11 @@ impl Capture {
         if !self.reasons.is_empty() {
             println!("   Reasons: {}.", self.reasons.join(", "));
         }
-        println!(
-            "   Passive check, 0 attack to 1 live: median {}, lowest {}. Lowest similarity of an \
-             image to the earlier ones: {}.",
-            score(self.pad_live_median),
-            score(self.pad_live_min),
-            score(self.similarity_min)
-        );
+        let told = self.findings.iter().filter_map(|(kind, score, reason)| {
+            let against = reason.as_ref().map(|reason| format!(" ({reason})"));
+            Some(format!("{kind} {:.2}{}", (*score)?, against.unwrap_or_default()))
+        });
+        println!("   Evidence, 0 attack to 1 live: {}.", told.collect::<Vec<_>>().join(", "));
     }
 
     fn expect_live(&self) -> Result<(), Failure> {
@@ -264,10 +261,6 @@ impl Job {
     }
 }
 
-fn score(value: Option<f64>) -> String {
-    value.map_or("none".to_owned(), |value| format!("{value:.3}"))
-}
-
 /// A value as text, whatever its JSON type.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
@@ -287,14 +280,15 @@ mod tests {
         let events = r#"{"event":"guidance","t_ms":0,"guidance":"move_closer"}
 {"event":"restart","t_ms":70,"reason":"face_lost"}
 {"event":"shot","t_ms":100,"kind":"selfie","index":0,"challenge":null}
-{"event":"verdict","t_ms":4200,"tag":"t","verdict":"timed_out","reasons":["time_used_up"],"evidence":{"pad_live_median":0.5,"pad_live_min":null},"images":[{"kind":"selfie","file":"a.jpg","width":1,"height":1}],"frames":{"seen":63,"dropped":0}}"#;
+{"event":"verdict","t_ms":4200,"tag":"t","verdict":"timed_out","reasons":["time_used_up"],"evidence":{"findings":[{"evidence":"passive","score":0.5,"reason":"presentation_doubtful"},{"evidence":"shape","score":null,"reason":null}]},"images":[{"kind":"selfie","file":"a.jpg","width":1,"height":1}],"frames":{"seen":63,"dropped":0}}"#;
         let capture = Capture::from_events(events).unwrap();
         assert_eq!(capture.guidance, ["move closer"]);
         assert_eq!((capture.restarts, capture.images, capture.frames_seen), (1, 1, 63));
         assert_eq!(capture.verdict, "timed out");
         assert_eq!(capture.reasons, ["time used up"]);
         assert_eq!(capture.video_seconds, 4.2);
-        assert_eq!((capture.pad_live_median, capture.pad_live_min), (Some(0.5), None));
+        let passive = ("passive".to_owned(), Some(0.5), Some("presentation doubtful".to_owned()));
+        assert_eq!(capture.findings, [passive, ("shape".to_owned(), None, None)]);
         assert!(capture.expect_live().is_err());
     }
 

@@ -193,14 +193,13 @@ fn a_tag_is_a_name_and_never_a_path() {
 #[test]
 fn a_presentation_attack_ends_with_4_and_nothing_is_kept() {
     let place = Place::new();
-    // No score is high enough for this policy.
-    let policy = "[presentation]\nretry_below = 1.0\nattack_below = 1.0\n";
-    let policy = place.write("strict.toml", policy);
-    let subject = "fixtures/clips-f1";
-    let ended = place.run(["capture", "--json", "--subject", subject, "--policy", &policy]);
+    let ended = place.run(["capture", "--json", "--replay", "fixtures/attack-m1-replay"]);
     let verdict = ended.expect(4).verdict();
     assert_eq!(verdict["verdict"], "attack");
-    assert_eq!(verdict["reasons"], json!(["presentation_attack"]));
+    assert_eq!(verdict["reasons"][0], "screen_pattern");
+    let findings = verdict["evidence"]["findings"].as_array().unwrap();
+    let texture = findings.iter().find(|finding| finding["evidence"] == "texture").unwrap();
+    assert_eq!((&texture["score"], &texture["reason"]), (&json!(0.0), &json!("screen_pattern")));
     assert_eq!(verdict["tag"], Value::Null);
     assert_eq!(place.tags(), []);
 }

@@ -13,12 +13,14 @@ use support::{Place, root, text};
 /// Set by `cargo xtask golden` to write what otherwise is compared.
 const WRITE: &str = "LIVEFACE_GOLDEN_WRITE";
 
-/// The option of `capture` that plays a fixture, the fixture, and the exit code.
-const CAPTURES: [(&str, &str, i32); 4] = [
-    ("--subject", "clips-f1", 0),
-    ("--subject", "clips-m1", 0),
-    ("--subject", "clips-m2", 0),
-    ("--replay", "sequence-m1", 3),
+/// The name of the result, the option of `capture` that plays a fixture, the fixture, the preset and the exit code.
+const CAPTURES: [(&str, &str, &str, &str, i32); 6] = [
+    ("clips-f1", "--subject", "clips-f1", "smart-selfie", 0),
+    ("clips-m1", "--subject", "clips-m1", "smart-selfie", 0),
+    ("clips-m2", "--subject", "clips-m2", "smart-selfie", 0),
+    ("clips-m2-enhanced", "--subject", "clips-m2", "enhanced", 0),
+    ("sequence-m1", "--replay", "sequence-m1", "smart-selfie", 3),
+    ("attack-m1-cutout", "--replay", "attack-m1-cutout", "enhanced", 4),
 ];
 
 /// A committed file: its name, and what must be in it.
@@ -34,13 +36,14 @@ fn line_of(name: &str, bytes: &[u8]) -> String {
 }
 
 /// Captures `fixture` in a new place: its event lines, and the sums of what was kept of it.
-fn results(option: &str, fixture: &str, code: i32) -> Vec<Golden> {
+fn results(name: &str, option: &str, fixture: &str, preset: &str, code: i32) -> Vec<Golden> {
     let place = Place::new();
     let source = format!("fixtures/{fixture}");
-    let tag = format!("golden-{fixture}");
-    let arguments = ["capture", "--json", option, &source, "--seed", "1", "--tag", &tag];
+    let tag = format!("golden-{name}");
+    let capture = ["capture", "--json", option, &source, "--seed", "1", "--tag", &tag];
+    let arguments = capture.into_iter().chain(["--policy", preset]);
     let events = place.run(arguments).expect(code).stdout;
-    let mut files = vec![(format!("{fixture}.jsonl"), events)];
+    let mut files = vec![(format!("{name}.jsonl"), events)];
     if code == 0 {
         let images = place.show(&tag)["images"].as_array().unwrap().iter().map(text).collect();
         let images: Vec<String> = images;
@@ -50,7 +53,7 @@ fn results(option: &str, fixture: &str, code: i32) -> Vec<Golden> {
         };
         let mut sums: String = images.iter().map(sum_of).collect();
         sums += &line_of("bundle.zip", &place.bundle(&tag));
-        files.push((format!("{fixture}.sha256"), sums));
+        files.push((format!("{name}.sha256"), sums));
     }
     files
 }
@@ -71,9 +74,8 @@ fn difference(committed: &str, found: &str) -> String {
 fn captures_give_the_committed_results_every_time() {
     let mut wrong = Vec::new();
     let mut names = vec!["README.md".to_owned()];
-    for (option, fixture, code) in CAPTURES {
-        let first = results(option, fixture, code);
-        let second = results(option, fixture, code);
+    for (result, option, fixture, preset, code) in CAPTURES {
+        let [first, second] = [0, 1].map(|_| results(result, option, fixture, preset, code));
         for ((name, found), (_, again)) in first.into_iter().zip(second) {
             assert_eq!(found, again, "two runs of one program differ in {name}");
             if std::env::var_os(WRITE).is_some() {

@@ -824,7 +824,7 @@ impl Sequence {
     fn evidence(&self) -> Evidence {
         let findings = self.findings();
         Evidence {
-            live: fusion::fuse(&findings, &self.policy.fusion),
+            live: fusion::score(&findings, &self.policy.fusion),
             findings,
             challenges: self.challenges(),
             similarity_min: self.weakest_link,

@@ -28,7 +28,7 @@ pub fn judge_still(pad_live: f32, instrument: &Instrument, policy: &Policy) -> S
     texture.see(instrument, &limits);
     let findings = vec![passive::of_one(pad_live, policy), texture.finding(&limits)];
     let (verdict, reasons) = fusion::judge(&findings, &policy.fusion);
-    let live = fusion::fuse(&findings, &policy.fusion);
+    let live = fusion::score(&findings, &policy.fusion);
     StillOutcome { verdict, reasons, live, findings }
 }
 

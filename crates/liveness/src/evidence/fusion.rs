@@ -2,10 +2,15 @@
 //!
 //! 1. **Each kind by itself**: a score below its `attack_below` makes an attack of it whatever the others say, one
 //!    below its `retry_below` or one that is required and was not seen leaves no more than a retry.
-//! 2. **All together**: `live = logistic(sum of weight x log-odds(score))` over what was seen, held against the
+//! 2. **All together**: `logistic(sum of weight x log-odds(score))` over what was seen, held against the
 //!    `attack_below` and `retry_below` of the whole.
 //!
 //! What was not seen adds nothing, so that it can neither help nor harm where it is not required.
+//!
+//! The score of a capture says the same in one number, so that captures can be put in order: the sum, but no more
+//! than any kind by itself allows. A kind's own limits are laid on those of the whole, in straight lines, so that a
+//! score below the whole's `attack_below` is an attack by one of the two rules, and one below its `retry_below` a
+//! retry.
 
 use liveface_core::policy::{Fusion, Weight};
 use liveface_core::{EvidenceKind, Finding, Reason, Verdict};
@@ -13,8 +18,31 @@ use liveface_core::{EvidenceKind, Finding, Reason, Verdict};
 /// Scores are held within this and 1 less this, so that none outweighs all others for ever. Own choice.
 const LEAST: f32 = 0.02;
 
-/// All findings together, 0 (attack) to 1 (live).
-pub(crate) fn fuse(findings: &[Finding], limits: &Fusion) -> Option<f32> {
+/// The score of all findings, 0 (attack) to 1 (live).
+pub(crate) fn score(findings: &[Finding], limits: &Fusion) -> Option<f32> {
+    let most = findings.iter().filter_map(|finding| {
+        let own = weight(finding.evidence, limits);
+        Some(allowed(finding.score?, own, limits))
+    });
+    sum(findings, limits).map(|sum| most.fold(sum, f32::min))
+}
+
+/// The most that a kind of evidence with `score` allows the whole.
+fn allowed(score: f32, own: &Weight, whole: &Fusion) -> f32 {
+    let between =
+        |from: f32, to: f32| ((score - from) / (to - from).max(f32::EPSILON)).clamp(0.0, 1.0);
+    if score < own.attack_below {
+        whole.attack_below * between(0.0, own.attack_below)
+    } else if score < own.retry_below {
+        let span = whole.retry_below - whole.attack_below;
+        whole.attack_below + span * between(own.attack_below, own.retry_below)
+    } else {
+        1.0
+    }
+}
+
+/// The weighted sum as a probability.
+fn sum(findings: &[Finding], limits: &Fusion) -> Option<f32> {
     let mut seen = findings
         .iter()
         .filter_map(|f| Some((weight(f.evidence, limits).weight, f.score?)))
@@ -42,7 +70,7 @@ pub(crate) fn judge(findings: &[Finding], limits: &Fusion) -> (Verdict, Vec<Reas
     for missing in findings.iter().filter(is_missing) {
         push(&mut reasons, missing.reason.unwrap_or(Reason::EvidenceMissing));
     }
-    let live = fuse(findings, limits);
+    let live = sum(findings, limits);
     if reasons.is_empty() && live.is_none_or(|live| live < limits.retry_below) {
         reasons.push(Reason::EvidenceWeak);
     }
@@ -55,7 +83,7 @@ pub(crate) fn attack(findings: &[Finding], limits: &Fusion) -> Option<Vec<Reason
         let limits = weight(finding.evidence, limits);
         finding.score.is_some_and(|score| score < limits.attack_below)
     });
-    let weak = fuse(findings, limits).is_some_and(|live| live < limits.attack_below);
+    let weak = sum(findings, limits).is_some_and(|live| live < limits.attack_below);
     if reasons.is_empty() && weak {
         reasons = against(findings, |finding| finding.score.is_some_and(|score| score < 0.5));
         push(&mut reasons, Reason::EvidenceWeak);
@@ -108,7 +136,7 @@ mod tests {
         let limits = Fusion::default();
         let findings = found(|_| Some(0.9));
         assert_eq!(judge(&findings, &limits), (Verdict::Live, vec![]));
-        assert!(fuse(&findings, &limits).unwrap() > 0.99);
+        assert!(score(&findings, &limits).unwrap() > 0.99);
     }
 
     #[test]
@@ -126,6 +154,26 @@ mod tests {
             }
             assert_eq!(judge(&with(retry_below - 0.01), &limits).0, Verdict::Retry, "{kind:?}");
             assert_eq!(judge(&with(retry_below), &limits).0, Verdict::Live, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_score_says_what_the_rules_say() {
+        let limits = Fusion::default();
+        let mut last = 0.0;
+        for step in 0..=1_000 {
+            let passive = step as f32 / 1_000.0;
+            let findings = found(|k| Some(if k == EvidenceKind::Passive { passive } else { 0.9 }));
+            let live = score(&findings, &limits).unwrap();
+            assert!(live >= last, "{passive}");
+            last = live;
+            let verdict = judge(&findings, &limits).0;
+            let expected = match live {
+                live if live < limits.attack_below => Verdict::Attack,
+                live if live < limits.retry_below => Verdict::Retry,
+                _ => Verdict::Live,
+            };
+            assert_eq!(verdict, expected, "{passive} {live}");
         }
     }
 

@@ -101,7 +101,6 @@ impl Step {
 const REMEMBERED: usize = 16;
 
 /// Something that may carry the face about.
-#[derive(Default)]
 struct Carrier {
     /// The last steps without a gap, the newest first.
     steps: Vec<Step>,
@@ -109,6 +108,12 @@ struct Carrier {
     lowest: Option<f32>,
     /// Whether the face was seen to move apart from it.
     apart: bool,
+}
+
+impl Default for Carrier {
+    fn default() -> Self {
+        Self { steps: Vec::with_capacity(REMEMBERED), lowest: None, apart: false }
+    }
 }
 
 impl Carrier {
