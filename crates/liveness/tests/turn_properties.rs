@@ -795,7 +795,7 @@ fn the_scripts_reach_everything_that_the_properties_speak_of() {
     let strategy = scripts();
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     let mut count = |what, times: usize| *counts.entry(what).or_default() += times as u32;
-    for _ in 0..300 {
+    for _ in 0..500 {
         let script = strategy.new_tree(&mut runner).unwrap().current();
         let record = play(&script);
         let outcome = record.outcome.as_ref().unwrap();
@@ -822,14 +822,14 @@ fn the_scripts_reach_everything_that_the_properties_speak_of() {
         ("live", 60),
         ("live after a restart", 2),
         ("timed out", 10),
-        ("wrong", 3),
+        ("wrong", 10),
         ("unasked", 10),
         ("no response", 5),
         ("unnatural", 3),
-        ("restarts", 50),
+        ("restarts", 40),
         ("turns on top", 50),
         ("live with turns on top", 5),
-        ("asked again", 5),
+        ("asked again", 10),
         ("turned pictures", 500),
     ];
     for (what, least) in least {
