@@ -267,7 +267,7 @@ section! {
         smile_from: u32 = 3;
         /// Least change of any head angle between two pictures, degrees. Source: Smile ID Android, 0.75.
         min_motion_degrees: f32 = 0.75;
-        /// So many restarts end the capture. Own choice: each gives another order of turns to meet.
+        /// More restarts than this end the capture. Own choice: each gives another order of turns to meet.
         max_restarts: u32 = 5;
         /// So many equal pictures in a row are a frozen camera. Own choice: sensor noise never repeats.
         frozen_frames: u32 = 5;
@@ -357,6 +357,8 @@ section! {
         max_extra_turns: u32 = 4;
         /// Fastest turn from one frame to the next, degrees a second. Own choice: who turns as asked, slowly, reaches 200; a cut between two pictures at 30 frames a second makes 600 of 20 degrees.
         max_speed_degrees: f32 = 600.0;
+        /// Frames nearer to one another than this are one step of a movement, milliseconds. Own choice: at 240 frames a second the mesh's jitter is faster than any head.
+        min_step_ms: u64 = 25;
         /// Largest share of all movement of a turn that goes back before it is complete, 0 to 1. Own choice.
         max_back: f32 = 0.4;
         /// So many turns that nothing asked for may happen. Own choice: a glance aside.
@@ -509,6 +511,8 @@ section! {
         doubtful_score: f32 = 0.3;
         /// What the frames of a camera that is known to be a program score at best, 0 to 1; 1 allows such cameras. Own choice: they show whatever they are given.
         virtual_camera_score: f32 = 0.0;
+        /// What the frames of a program that passes on a camera's frames score at best, 0 to 1. Own choice: no reason to refuse a person whose phone or still camera is the webcam, but one to say so.
+        bridge_camera_score: f32 = 0.45;
     }
 }
 
@@ -818,6 +822,7 @@ impl Policy {
         share("stream.looped_score", self.stream.looped_score)?;
         share("stream.doubtful_score", self.stream.doubtful_score)?;
         share("stream.virtual_camera_score", self.stream.virtual_camera_score)?;
+        share("stream.bridge_camera_score", self.stream.bridge_camera_score)?;
         share("identity.link_similarity", self.identity.link_similarity)?;
         share("identity.other_expression_similarity", self.identity.other_expression_similarity)?;
         share("identity.turned_link_similarity", self.identity.turned_link_similarity)?;
@@ -970,6 +975,22 @@ impl Policy {
             "1 to 4: the picture is seldom larger than four faces",
         )?;
         self.fusion.check()?;
+        let challenge = &self.challenge;
+        let turn_ms = challenge.max_pause_ms.saturating_add(challenge.hold_ms);
+        let turns_ms = turn_ms.saturating_mul(challenge.turns.into());
+        rule(
+            "challenge.max_pause_ms",
+            challenge.max_pause_ms.to_string(),
+            challenge.kind != ChallengeKind::Turns || turns_ms < self.timing.timeout_ms,
+            "short enough for all turns within timing.timeout_ms",
+        )?;
+        let is_asked = challenge.kind == ChallengeKind::None && self.fusion.response.required;
+        rule(
+            "fusion.response",
+            "required".to_owned(),
+            !is_asked,
+            "not required where challenge.kind is none",
+        )?;
         self.challenge.check()?;
         let turns = self.challenge.kind == ChallengeKind::Turns;
         let pictures = self.challenge.turns.saturating_mul(2);
@@ -1137,6 +1158,10 @@ mod tests {
                 "sequence.liveness_images",
             ),
             ("[fusion]\nretry_below = 0.05", "fusion.retry_below"),
+            (
+                "[challenge]\nkind = \"turns\"\nmin_pause_ms = 60000\nmax_pause_ms = 60000",
+                "challenge.max_pause_ms",
+            ),
             (
                 "[fusion.eyes]\nweight = -1.0\nattack_below = 0.1\nretry_below = 0.2\nrequired = false",
                 "fusion.eyes",

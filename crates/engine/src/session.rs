@@ -1,7 +1,7 @@
 //! One capture: ties camera frames, vision, quality, the sequence and the encoder together.
 
 use liveface_bundle::{Capture, CapturedImage, encode};
-use liveface_camera::{JpegDecoder, Still, virtual_camera};
+use liveface_camera::{JpegDecoder, Still, VirtualCameraKind, virtual_camera};
 use liveface_core::{
     CaptureRecord, Frame, FrameCounts, FrameError, Observation, Policy, Reason, Reduction,
     Rotation, ShotKind, Timestamp, Verdict,
@@ -187,11 +187,11 @@ impl Session {
         self.take(frame, shot, Assessment { pad_live, embedding, quality }, events)
     }
 
-    /// Names the camera, or its driver, that the frames come from. One that is known to be a program that plays
-    /// frames counts against a live person, see `stream.virtual_camera_score` of the policy.
+    /// Names the camera, or its driver, that the frames come from. One that is known to be a program counts
+    /// against a live person, see `stream.virtual_camera_score` and `stream.bridge_camera_score` of the policy.
     pub fn camera(&mut self, name: &str) {
-        if virtual_camera(name).is_some() {
-            self.sequence.note_virtual_camera();
+        if let Some(camera) = virtual_camera(name) {
+            self.sequence.note_virtual_camera(camera.kind == VirtualCameraKind::Bridge);
         }
     }
 

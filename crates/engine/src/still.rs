@@ -30,7 +30,7 @@ impl Engine {
         };
         let pad_live = vision.presentation(frame, face)?;
         let instrument = InstrumentWatch::default().still(frame, face);
-        Ok(judge_still(pad_live, &instrument, policy))
+        Ok(judge_still(face.bounds, (frame.width(), frame.height()), pad_live, &instrument, policy))
     }
 }
 

@@ -135,9 +135,12 @@ pub(crate) fn is_sharp(quality: Option<&QualityRecord>, policy: &Policy) -> bool
 
 /// Whether the passive check can say something of the face: it needs surroundings.
 pub(crate) fn has_room(observation: &Observation, face: &Face, policy: &Policy) -> bool {
-    let (width, height) = (observation.width as f32, observation.height as f32);
-    let room = (width / face.bounds.width).min(height / face.bounds.height);
-    room >= policy.presentation.min_room
+    room((observation.width, observation.height), face.bounds) >= policy.presentation.min_room
+}
+
+/// The picture's width and height over the face's, the smaller.
+pub(crate) fn room((width, height): (u32, u32), face: Rect) -> f32 {
+    (width as f32 / face.width).min(height as f32 / face.height)
 }
 
 /// The gate of what is only measured of a picture that is about to be kept: the unified score.

@@ -2,9 +2,9 @@
 
 use liveface_core::policy::ChallengeKind;
 use liveface_core::{
-    Challenge, Challenges, Embedding, Evidence, Face, Finding, Guidance, GuidanceRecord,
-    Observation, Point2, Policy, QualityRecord, Reason, Response, Restart, ShotKind, ShotRecord,
-    Timestamp, Verdict,
+    Challenge, Challenges, Embedding, Evidence, EvidenceKind, Face, Finding, Guidance,
+    GuidanceRecord, Observation, Point2, Policy, QualityRecord, Reason, Response, Restart,
+    ShotKind, ShotRecord, Timestamp, Verdict,
 };
 use thiserror::Error;
 
@@ -182,6 +182,8 @@ pub struct Sequence {
     smile: Option<Response>,
     witnesses: Witnesses,
     candidates: Candidates,
+    /// Whether the last step said that its frame may be one.
+    candidate_due: bool,
     /// How far the smile of the last frame was, 0 to 1.
     smiling: f32,
     restarts: Vec<Restart>,
@@ -204,6 +206,7 @@ impl Sequence {
             smile: None,
             witnesses: Witnesses::default(),
             candidates: Candidates::default(),
+            candidate_due: false,
             smiling: 0.0,
             neutral: None,
             least_neutral: None,
@@ -266,6 +269,7 @@ impl Sequence {
         }
         let is_looked_at = observation.instrument.is_some() && step.shot.is_none();
         step.candidate = is_looked_at && gates::check_turned(observation, &self.policy).is_ok();
+        self.candidate_due = step.candidate;
         self.show(wanted, now, &mut step);
         step
     }
@@ -301,6 +305,7 @@ impl Sequence {
             None
         };
         let Some((similarity, embedding)) = linked.filter(|_| is_good) else {
+            self.candidates.note(assessment.pad_live);
             self.dropped = Some(shot.t_ms);
             return step;
         };
@@ -350,12 +355,14 @@ impl Sequence {
     /// Takes in what the passive check says of the last frame, 0 (attack) to 1 (live), when the step said that it
     /// may be a candidate. Not needed for the sequence to go on.
     pub fn candidate(&mut self, pad_live: f32) {
-        self.candidates.note(pad_live);
+        if std::mem::take(&mut self.candidate_due) {
+            self.candidates.note(pad_live);
+        }
     }
 
-    /// The camera is known to be a program that plays frames.
-    pub fn note_virtual_camera(&mut self) {
-        self.witnesses.note_virtual_camera();
+    /// The camera is known to be a program that plays frames, or a `bridge` to what may be a camera.
+    pub fn note_virtual_camera(&mut self, bridge: bool) {
+        self.witnesses.note_virtual_camera(bridge);
     }
 
     /// How far the capture is.
@@ -367,7 +374,9 @@ impl Sequence {
         if self.policy.challenge.kind == ChallengeKind::Turns && !self.turns.is_done() {
             let (done, of, fraction) = self.turns.progress();
             let (done, of) = (done as u32, of as u32);
-            let challenge = self.turns.asked().filter(|_| goes_on);
+            let is_shown = |shown: GuidanceRecord| shown.guidance != Guidance::LookStraight;
+            let challenge =
+                self.turns.asked().filter(|_| goes_on && self.shown.is_some_and(is_shown));
             return Progress { done, of, challenge, fraction };
         }
         let shown = self.shown.filter(|_| goes_on);
@@ -393,6 +402,7 @@ impl Sequence {
         let linked = embedding.and_then(|embedding| {
             let last = self.link.iter().map(|link| &link.embedding);
             let similarity = last
+                .chain(&self.neutral)
                 .chain(&self.known)
                 .map(|known| known.similarity(&embedding))
                 .max_by(f32::total_cmp)
@@ -514,6 +524,10 @@ impl Sequence {
                 _ => {
                     self.state = State::Positioning;
                     self.turns.interrupt(&self.policy.challenge);
+                    if self.link.is_none() {
+                        // Nothing ties this face to the one before.
+                        self.forget_life();
+                    }
                 }
             }
         }
@@ -524,6 +538,12 @@ impl Sequence {
             face: face.map(|face| (face.track, face.bounds.centre())),
         });
         speed
+    }
+
+    /// What spoke for the life of one face does not speak for another.
+    fn forget_life(&mut self) {
+        self.witnesses.forget_life();
+        self.candidates = Candidates::default();
     }
 
     /// Throws everything away when the one face was gone for too long, or the picture is frozen.
@@ -766,6 +786,7 @@ impl Sequence {
         let attempt = self.restarts.len() as u32;
         self.turns = turns(self.seed, attempt, self.turns.unasked(), &self.policy);
         self.smile = None;
+        self.forget_life();
         self.neutral = None;
         self.least_neutral = None;
         self.shots.clear();
@@ -799,6 +820,16 @@ impl Sequence {
         let ties = Ties { weakest_link: self.weakest_link, least_neutral: self.least_neutral };
         let responses = self.challenges().responses;
         let mut findings = self.witnesses.findings(policy).to_vec();
+        if policy.challenge.kind == ChallengeKind::Turns {
+            // Whoever turned shows how solid the head is; what says nothing then is missing.
+            let says_nothing =
+                |f: &Finding| f.reason.is_none() && f.score.is_some_and(|s| s <= 0.5);
+            for shape in findings.iter_mut().filter(|f| f.evidence == EvidenceKind::Shape) {
+                if says_nothing(shape) {
+                    *shape = Finding::unseen(EvidenceKind::Shape);
+                }
+            }
+        }
         findings.extend([
             passive::finding(&self.shots, &self.candidates, policy),
             response::finding(&responses, self.turns.motions(), &policy.challenge),

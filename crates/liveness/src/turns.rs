@@ -61,6 +61,8 @@ struct Turn {
     /// When it was first shown; `None` until it is.
     asked_ms: Option<u64>,
     began_ms: Option<u64>,
+    /// Whether it went by another side.
+    spoilt: bool,
     /// Since when it is complete without a break.
     complete_since: Option<u64>,
     done_ms: Option<u64>,
@@ -82,6 +84,7 @@ impl Turn {
     const NEW: Self = Self {
         asked_ms: None,
         began_ms: None,
+        spoilt: false,
         complete_since: None,
         done_ms: None,
         last: None,
@@ -117,6 +120,8 @@ pub(crate) struct Turns {
     neutral: Pose,
     stage: Stage,
     unasked: u32,
+    /// Turns were asked for again more often than they may be.
+    exhausted: bool,
     responses: Vec<Response>,
     motions: Vec<Motion>,
     /// How far the last frame was, for an app that draws it.
@@ -146,6 +151,7 @@ impl Turns {
             neutral: Pose::default(),
             stage: Stage::Centring { since: None, pause_ms, counted: false },
             unasked,
+            exhausted: false,
             responses: Vec::new(),
             motions: Vec::new(),
             shown: 0.0,
@@ -197,11 +203,19 @@ impl Turns {
         self.order.get(self.next).copied().filter(|_| self.is_turning())
     }
 
-    /// The face was lost from sight: the turn begins again.
+    /// The face was lost from sight: the turn begins again, and costs one more where it had been asked for.
     pub(crate) fn interrupt(&mut self, limits: &ChallengeLimits) {
-        if !self.is_done() {
-            self.centre(limits, false);
+        match self.stage {
+            Stage::Done => {}
+            Stage::Turning(turn) if turn.asked_ms.is_some() => self.ask_again(limits),
+            _ => self.centre(limits, false),
         }
+    }
+
+    /// What was asked for is known, and was not answered: it is asked for again, and one more turn with it.
+    fn ask_again(&mut self, limits: &ChallengeLimits) {
+        self.exhausted = !self.turn_on_top(limits);
+        self.centre(limits, true);
     }
 
     fn centre(&mut self, limits: &ChallengeLimits, counted: bool) {
@@ -214,7 +228,7 @@ impl Turns {
     pub(crate) const fn skip(&mut self) {
         match &mut self.stage {
             Stage::Centring { since, .. } => *since = None,
-            Stage::Turning(turn) => (turn.complete_since, turn.last) = (None, None),
+            Stage::Turning(turn) => turn.complete_since = None,
             Stage::Done => {}
         }
     }
@@ -227,6 +241,9 @@ impl Turns {
         shown: Option<GuidanceRecord>,
         limits: &ChallengeLimits,
     ) -> Turned {
+        if self.exhausted {
+            return Turned::Failed(Reason::NoResponse);
+        }
         let Some(&challenge) = self.order.get(self.next) else {
             self.stage = Stage::Done;
             return Turned::Done;
@@ -305,15 +322,21 @@ impl Turns {
         }
         if turn.began_ms.is_none() && way.own > limits.centre {
             turn.began_ms = turn.asked_ms.map(|_| now);
-            let is_late = asked_for.is_some_and(|ms| ms > limits.slow_reaction_ms);
-            if is_late && !self.turn_on_top(limits) {
-                return Turned::Failed(Reason::NoResponse);
+            if asked_for.is_some_and(|ms| ms > limits.slow_reaction_ms) {
+                self.turn_on_top(limits);
             }
         }
         if turn.done_ms.is_none() {
-            self.follow(&mut turn, challenge, *pose, now);
+            self.follow(&mut turn, challenge, *pose, now, limits);
         }
         let straight = way.aside <= limits.max_aside;
+        // One movement is one turn: whoever went by another side must come back to the centre first.
+        turn.spoilt |= !straight && way.own >= limits.half_way && turn.done_ms.is_none();
+        if turn.spoilt && way.off <= limits.centre {
+            self.ask_again(limits);
+            return Turned::Guide(Guidance::LookStraight);
+        }
+        let straight = straight && !turn.spoilt;
         let complete = straight && way.own >= 1.0;
         turn.complete_since = complete.then(|| turn.complete_since.unwrap_or(now));
         let held = turn.complete_since.map_or(0, |since| now - since);
@@ -346,7 +369,8 @@ impl Turns {
             Turned::Guide(Guidance::LookStraight)
         } else {
             // The half-way picture may be taken on the way back, too.
-            Turned::Guide(if done && !end { Guidance::LookStraight } else { asks })
+            let back = turn.spoilt || done && !end;
+            Turned::Guide(if back { Guidance::LookStraight } else { asks })
         }
     }
 
@@ -361,8 +385,18 @@ impl Turns {
     }
 
     /// How the head moved since the frame before.
-    fn follow(&self, turn: &mut Turn, challenge: Challenge, pose: Pose, now: u64) {
+    fn follow(
+        &self,
+        turn: &mut Turn,
+        challenge: Challenge,
+        pose: Pose,
+        now: u64,
+        limits: &ChallengeLimits,
+    ) {
         if let Some((at, last)) = turn.last {
+            if now - at < limits.min_step_ms {
+                return;
+            }
             let moved = self.angle(pose, challenge) - self.angle(last, challenge);
             *(if moved < 0.0 { &mut turn.away } else { &mut turn.towards }) += moved.abs();
             let seconds = (now - at).max(1) as f32 / 1_000.0;

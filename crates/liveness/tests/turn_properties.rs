@@ -622,12 +622,13 @@ proptest! {
             prop_assert!(done >= same.len(), "{:?} {:?}", challenges.order, challenges.responses);
         }
         prop_assert!(responses.next().is_none());
-        // Late answers were made up for.
+        // Late answers were made up for, as far as the policy goes.
         let late = |r: &&liveface_core::Response| {
             r.began_ms.is_some_and(|began| began - r.asked_ms > limits.slow_reaction_ms)
         };
         let late = challenges.responses.iter().filter(late).count();
-        prop_assert_eq!(late, challenges.order.len() - limits.turns as usize);
+        let extra = challenges.order.len() - limits.turns as usize;
+        prop_assert!(extra >= late.min(limits.max_extra_turns as usize), "{} {}", extra, late);
     }
 
     #[test]

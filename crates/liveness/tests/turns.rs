@@ -33,6 +33,20 @@ fn run_to_turn(scene: &mut Scene) -> Guidance {
     panic!("no turn was asked for: {:?}", scene.sequence.outcome());
 }
 
+/// Runs until a turn is asked for that was not before; `None` when the capture ends first.
+fn run_until_turn(scene: &mut Scene) -> Option<Guidance> {
+    for _ in 0..400 {
+        if scene.ended() {
+            return None;
+        }
+        scene.frame();
+        if let Some(guidance) = scene.guidance().filter(|g| turn_of(*g) != (0.0, 0.0)) {
+            return Some(guidance);
+        }
+    }
+    None
+}
+
 #[test]
 fn who_turns_as_asked_is_live_whatever_the_order() {
     for seed in 0..200 {
@@ -97,6 +111,35 @@ fn a_diagonal_is_no_turn_at_all() {
         let outcome = scene.sequence.outcome().unwrap();
         assert_eq!(outcome.reasons[0], Reason::NoResponse, "{seed}");
         assert!(scene.shots().iter().all(|shot| shot.pose.yaw_degrees.abs() < 20.0));
+    }
+}
+
+#[test]
+fn one_movement_round_a_corner_is_one_turn() {
+    // To one side with the chin half up, then up with the head half aside: two complete turns in one movement.
+    for seed in 0..100 {
+        let mut scene = scene(seed);
+        for _ in 0..40 {
+            if scene.ended() {
+                break;
+            }
+            let asked = run_until_turn(&mut scene);
+            let Some(asked) = asked else { break };
+            scene.obeys = false;
+            scene.run_ms(250);
+            let side = if asked == Guidance::TurnImageLeft { -1.0 } else { 1.0 };
+            for corner in [(side * 21.5, 8.5), (side * 13.0, 14.5), (0.0, 0.0)] {
+                scene.turns_to = corner;
+                scene.run_ms(700);
+            }
+        }
+        let outcome = scene.sequence.outcome();
+        assert_ne!(outcome.map(|outcome| outcome.verdict), Some(Verdict::Live), "{seed}");
+        // No look up was ever taken.
+        let ups = scene.shots().iter().filter(|shot| {
+            shot.challenge == Some(Challenge::LookUp) && shot.pose.pitch_degrees > 6.0
+        });
+        assert_eq!(ups.count(), 0, "{seed}");
     }
 }
 

@@ -60,6 +60,11 @@ impl Eyes {
         self.most_apart = self.most_apart.max(apart);
     }
 
+    /// Forgets the blinks.
+    pub(crate) const fn forget_life(&mut self) {
+        (self.blinks, self.seen) = (0, None);
+    }
+
     /// What was found so far.
     pub(crate) fn finding(&self, limits: &policy::EyesLimits) -> Finding {
         let evidence = EvidenceKind::Eyes;

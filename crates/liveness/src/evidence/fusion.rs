@@ -64,14 +64,15 @@ pub(crate) fn judge(findings: &[Finding], limits: &Fusion) -> (Verdict, Vec<Reas
     }
     let mut reasons = against(findings, |finding| {
         let limits = weight(finding.evidence, limits);
-        finding.score.is_some_and(|score| score < limits.retry_below)
+        // Written so that what is no number speaks against.
+        finding.score.is_some_and(|score| !(score >= limits.retry_below))
     });
     let is_missing = |f: &&Finding| f.score.is_none() && weight(f.evidence, limits).required;
     for missing in findings.iter().filter(is_missing) {
         push(&mut reasons, missing.reason.unwrap_or(Reason::EvidenceMissing));
     }
     let live = sum(findings, limits);
-    if reasons.is_empty() && live.is_none_or(|live| live < limits.retry_below) {
+    if reasons.is_empty() && !live.is_some_and(|live| live >= limits.retry_below) {
         reasons.push(Reason::EvidenceWeak);
     }
     if reasons.is_empty() { (Verdict::Live, reasons) } else { (Verdict::Retry, reasons) }

@@ -18,7 +18,7 @@ use liveface_core::{Finding, Observation, Policy};
 use crate::gates;
 
 /// All that is gathered frame by frame, over the whole capture: what speaks of an attack is not forgotten when
-/// the sequence starts again.
+/// the sequence starts again, what speaks for life is.
 #[derive(Default)]
 pub struct Witnesses {
     shape: shape::Shape,
@@ -41,9 +41,17 @@ impl Witnesses {
         }
     }
 
-    /// The camera is known to be a program.
-    pub(crate) fn note_virtual_camera(&mut self) {
-        self.stream.note_virtual_camera();
+    /// Another face may be shown from here on: what spoke for the life of the one before does not speak for it.
+    /// What spoke against one is kept.
+    pub(crate) const fn forget_life(&mut self) {
+        self.shape.forget_life();
+        self.eyes.forget_life();
+        self.surroundings.forget_life();
+    }
+
+    /// The camera is known to be a program, or a bridge to what may be a camera.
+    pub(crate) fn note_virtual_camera(&mut self, bridge: bool) {
+        self.stream.note_virtual_camera(bridge);
     }
 
     /// What was found so far.

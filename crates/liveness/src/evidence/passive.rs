@@ -40,8 +40,8 @@ impl Candidates {
     }
 }
 
-/// What the passive check says of the capture: the median of all scores; no more than
-/// `presentation.doubtful_score` when the selfie or several pictures look like an attack, however well the others
+/// What the passive check says of the capture: the median of the pictures' scores or of all scores, whichever is
+/// less; no more than `presentation.doubtful_score` when the selfie or several pictures look like an attack, however well the others
 /// do. A picture without a score leaves no finding: it might have been the one that speaks of an attack.
 pub(crate) fn finding(shots: &[ShotRecord], candidates: &Candidates, policy: &Policy) -> Finding {
     let limits = &policy.presentation;
@@ -51,7 +51,9 @@ pub(crate) fn finding(shots: &[ShotRecord], candidates: &Candidates, policy: &Po
     let few = attacks.count() as u32 <= limits.max_attack_images;
     let mut selfies = shots.iter().filter(|shot| shot.kind == ShotKind::Selfie);
     let selfie_passes = selfies.all(|selfie| selfie.pad_live.is_some_and(|live| !is_attack(live)));
-    let score = candidates.median_with(shots).filter(|_| scored).map(|median| {
+    let medians = [candidates.median_with(shots), Candidates::default().median_with(shots)];
+    let median = medians.into_iter().flatten().min_by(f32::total_cmp);
+    let score = median.filter(|_| scored).map(|median| {
         if few && selfie_passes { median } else { median.min(limits.doubtful_score) }
     });
     judged(score, scored, policy)

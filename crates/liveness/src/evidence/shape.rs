@@ -97,6 +97,11 @@ impl Shape {
         self.stillness.get_or_insert_with(|| Stillness::new(face, now_ms)).see(face, moved, now_ms);
     }
 
+    /// Forgets how solid and how alive the face was.
+    pub(crate) const fn forget_life(&mut self) {
+        (self.frames, self.most_solid_degrees, self.stillness) = (0, 0.0, None);
+    }
+
     /// What was found so far.
     pub(crate) fn finding(&self, limits: &policy::ShapeLimits) -> Finding {
         let evidence = EvidenceKind::Shape;

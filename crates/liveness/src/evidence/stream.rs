@@ -26,6 +26,7 @@ pub(crate) struct Stream {
     clock: Clock,
     noise: NoiseLevel,
     virtual_camera: bool,
+    bridge: bool,
 }
 
 /// What is remembered of the frame before.
@@ -63,9 +64,9 @@ impl Stream {
         }
     }
 
-    /// Notes that the camera is known to be a program.
-    pub(crate) fn note_virtual_camera(&mut self) {
-        self.virtual_camera = true;
+    /// Notes that the camera is known to be a program, or a bridge to what may be a camera.
+    pub(crate) const fn note_virtual_camera(&mut self, bridge: bool) {
+        *(if bridge { &mut self.bridge } else { &mut self.virtual_camera }) = true;
     }
 
     /// What was found so far: the worst that there is.
@@ -75,6 +76,7 @@ impl Stream {
         let worst = [
             (self.pictures.looped, Reason::LoopedFrames, limits.looped_score),
             (self.virtual_camera, Reason::VirtualCamera, limits.virtual_camera_score),
+            (self.bridge, Reason::VirtualCamera, limits.bridge_camera_score),
             (self.resized || self.noise.changed, Reason::StreamChanged, limits.doubtful_score),
             (clock, Reason::ImpossibleTimestamps, limits.doubtful_score),
             (frozen, Reason::FrozenFrames, limits.doubtful_score),
@@ -386,10 +388,13 @@ mod tests {
     #[test]
     fn a_program_is_no_camera_unless_the_policy_allows_it() {
         let mut given = Given::default();
-        given.all(0..20).stream.note_virtual_camera();
+        given.all(0..20).stream.note_virtual_camera(false);
         assert_eq!(given.found(), (Some(0.0), Some(Reason::VirtualCamera)));
         given.limits.virtual_camera_score = 1.0;
         assert_eq!(given.found(), FINE);
+        given.stream.note_virtual_camera(true);
+        let bridge = given.limits.bridge_camera_score;
+        assert_eq!(given.found(), (Some(bridge), Some(Reason::VirtualCamera)));
         given.size = (1, 1);
         assert_eq!(given.all([20]).found(), doubtful(Reason::StreamChanged));
     }

@@ -45,6 +45,11 @@ impl Surroundings {
         self.following.see(step, limits);
     }
 
+    /// Forgets that the face moved apart from what is around it.
+    pub(crate) const fn forget_life(&mut self) {
+        (self.border.apart, self.following.apart) = (false, false);
+    }
+
     /// What was found so far.
     pub(crate) fn finding(&self, limits: &policy::SurroundingsLimits) -> Finding {
         let evidence = EvidenceKind::Surroundings;
