@@ -73,7 +73,8 @@ pub const TRANSITIONS: &[(Phase, Phase, &str)] = &[
     (
         Turning,
         Ended,
-        "a turn to another side, no answer within `challenge.max_response_ms`, one late answer or unasked turn \
+        "a turn to another side, no answer within `challenge.max_response_ms`, one unasked turn or \
+         one turn asked for again \
          too many, the time is used up, the app ends it, or one restart too many",
     ),
 ];
