@@ -11,6 +11,7 @@ mod text;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic;
 use std::path::Path;
 
 use liveface::{Engine, Policy, Reason, Verdict};
@@ -34,8 +35,8 @@ const TABLE: &str = "results.csv";
 struct Presentation<'m> {
     entry: &'m Entry,
     is_clip: bool,
-    /// Why it could not be read, otherwise.
-    result: Result<Done, String>,
+    /// Why it could not be read or judged, otherwise.
+    result: Result<Done, Failure>,
 }
 
 /// How results are made: what was made in another way is made again.
@@ -86,7 +87,7 @@ struct Decision<'r> {
 struct Unreadable<'r> {
     path: &'r str,
     label: &'r str,
-    error: &'r str,
+    error: String,
 }
 
 pub(crate) fn run(common: &Common, options: &EvalOptions) -> Result<Exit, Failure> {
@@ -108,8 +109,17 @@ pub(crate) fn run(common: &Common, options: &EvalOptions) -> Result<Exit, Failur
     let settings = settings(&engine, &policy, options.seed);
     let mut journal =
         options.out.as_deref().map(|out| Journal::open(out, &settings)).transpose()?;
+    // A panic is a failure of one presentation; its text may hold anything, its place does not.
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            console::note(format!("note: a panic at {place}"));
+        }
+    }));
     let presentations =
-        work::judge_all(common, options.threads, &engine, &judge, &entries, journal.as_mut())?;
+        work::judge_all(common, options.threads, &engine, &judge, &entries, journal.as_mut());
+    panic::set_hook(usual);
+    let presentations = presentations?;
     let report = report(options, &settings, &presentations);
     if let Some(out) = &options.out {
         output::write(&out.join(TABLE), &text::csv(&presentations)?)?;
@@ -123,12 +133,22 @@ pub(crate) fn run(common: &Common, options: &EvalOptions) -> Result<Exit, Failur
     for Unreadable { path, error, .. } in &report.unreadable {
         console::note(plain(&format!("{path}: {error}")));
     }
-    if report.unreadable.is_empty() {
-        return Ok(Exit::Done);
+    Ok(end(&presentations))
+}
+
+/// Tells how many presentations failed; gives what that makes of the run.
+fn end(presentations: &[Presentation<'_>]) -> Exit {
+    let all = counted(presentations.len(), "presentation");
+    let mut end = Exit::Done;
+    for (exit, what) in [(Exit::Input, "read"), (Exit::Runtime, "judged")] {
+        let failures = presentations.iter().filter_map(|p| p.result.as_ref().err());
+        let count = failures.filter(|failure| failure.exit == exit).count();
+        if count > 0 {
+            console::note(format!("{count} of {all} could not be {what}"));
+            end = exit;
+        }
     }
-    let all = counted(entries.len(), "presentation");
-    console::note(format!("{} of {all} could not be read", report.unreadable.len()));
-    Ok(Exit::Input)
+    end
 }
 
 fn settings<'s>(engine: &'s Engine, policy: &'s Policy, seed: u64) -> Settings<'s> {
@@ -161,7 +181,7 @@ fn report<'r>(
         Verdict::Retry | Verdict::TimedOut => 2,
     });
     let unreadable = presentations.iter().filter_map(|Presentation { entry, result, .. }| {
-        let error = result.as_ref().err()?;
+        let error = result.as_ref().err()?.to_string();
         Some(Unreadable { path: &entry.path, label: &entry.label, error })
     });
     Report {
@@ -227,5 +247,24 @@ const fn code(verdict: Verdict) -> &'static str {
         Verdict::Retry => "retry",
         Verdict::Attack => "attack",
         Verdict::TimedOut => "timed_out",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_broke_down_over_ends_the_run_with_5() {
+        let [path, label, subject] = ["a", "print", "s"].map(str::to_owned);
+        let entry = Entry { path, label, subject, fps: 15.0 };
+        let failed = |exit| Presentation {
+            entry: &entry,
+            is_clip: false,
+            result: Err(Failure::new(exit, "")),
+        };
+        assert_eq!(end(&[]), Exit::Done);
+        assert_eq!(end(&[failed(Exit::Input)]), Exit::Input);
+        assert_eq!(end(&[failed(Exit::Runtime), failed(Exit::Input)]), Exit::Runtime);
     }
 }
