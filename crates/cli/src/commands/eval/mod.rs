@@ -50,6 +50,8 @@ struct Settings<'s> {
     models: &'s BTreeMap<String, String>,
     policy: &'s Policy,
     seed: u64,
+    /// Where the manifest's paths begin: another data set may have the same ones.
+    folder: String,
 }
 
 /// Everything that was found out.
@@ -106,7 +108,7 @@ pub(crate) fn run(common: &Common, options: &EvalOptions) -> Result<Exit, Failur
         seed: options.seed,
         thumbnails: options.out.is_some(),
     };
-    let settings = settings(&engine, &policy, options.seed);
+    let settings = settings(&engine, &judge)?;
     let mut journal =
         options.out.as_deref().map(|out| Journal::open(out, &settings)).transpose()?;
     // A panic is a failure of one presentation; its text may hold anything, its place does not.
@@ -151,16 +153,22 @@ fn end(presentations: &[Presentation<'_>]) -> Exit {
     end
 }
 
-fn settings<'s>(engine: &'s Engine, policy: &'s Policy, seed: u64) -> Settings<'s> {
-    Settings {
+fn settings<'s>(engine: &'s Engine, judge: &Judge<'s>) -> Result<Settings<'s>, Failure> {
+    // The parent of a mere name is empty.
+    let folder = Path::new(".").join(&judge.folder);
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| Failure::input(format!("{} cannot be read", folder.display()), error))?;
+    Ok(Settings {
         engine_version: env!("CARGO_PKG_VERSION"),
         program: std::env::current_exe().ok().and_then(|path| Stamp::of(&path).ok()),
         runtime: Stamp::of(engine.runtime_library()).ok(),
         provider: provider_line(&engine.providers()),
         models: engine.model_hashes(),
-        policy,
-        seed,
-    }
+        policy: judge.policy,
+        seed: judge.seed,
+        folder: folder.display().to_string(),
+    })
 }
 
 fn report<'r>(
