@@ -146,10 +146,12 @@ fn cores() -> usize {
 mod tests {
     use super::*;
 
+    type Taken = Vec<(usize, Judged<usize>)>;
+
     /// What `take` was given, in the order of `todo`.
     fn taken(
         work: impl Fn(&u8, usize) -> Result<Judged<usize>, Failure> + Sync,
-    ) -> (Vec<(usize, Judged<usize>)>, Result<(), Failure>) {
+    ) -> (Taken, Result<(), Failure>) {
         let todo: Vec<_> = (10..30).collect();
         let mut taken = Vec::new();
         let ended = each(&[0, 1, 2], &todo, work, |index, result| {
