@@ -134,7 +134,7 @@ pub(crate) struct CaptureOptions {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// A server's nonce, which the seed is made of
-    #[arg(long, conflicts_with = "seed")]
+    #[arg(long, conflicts_with = "seed", value_parser = nonce)]
     pub(crate) nonce: Option<String>,
     /// Frames a second, where the recording has no frames.csv
     #[arg(long, default_value_t = 15.0)]
@@ -369,4 +369,28 @@ pub(crate) struct SandboxOptions {
 pub(crate) struct DoctorOptions {
     #[command(flatten)]
     pub(crate) store: StoreOption,
+}
+
+/// An empty one, as of a variable that is not set, would give every capture the same seed.
+fn nonce(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() { Err("the nonce is empty") } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_nonce_is_refused() {
+        let parse = |nonce: &str| {
+            let begin = ["liveface", "capture", "--replay", "clip", "--nonce"];
+            Arguments::try_parse_from(begin.into_iter().chain([nonce]))
+        };
+        let error = parse("").err().unwrap().to_string();
+        assert!(error.contains("--nonce") && error.contains("the nonce is empty"), "{error}");
+        assert!(matches!(
+            parse("n-1").ok().unwrap().command,
+            Command::Capture(CaptureOptions { nonce: Some(nonce), .. }) if nonce == "n-1"
+        ));
+    }
 }

@@ -28,14 +28,24 @@ pub(crate) fn write(write: impl FnOnce(&mut String) -> Written) -> Result<String
     Ok(page)
 }
 
+/// What scripts a page may have, in the words of its Content-Security-Policy.
+pub(crate) enum Scripts {
+    None,
+    Inline,
+}
+
 /// The head of a page that may load nothing; `css` is added to the style that all pages have.
-pub(crate) fn begin(page: &mut String, title: &str, css: &str) -> fmt::Result {
+pub(crate) fn begin(page: &mut String, title: &str, css: &str, scripts: &Scripts) -> fmt::Result {
+    let scripts = match scripts {
+        Scripts::None => "'none'",
+        Scripts::Inline => "'unsafe-inline'",
+    };
     let common = include_str!("page.css");
     write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
+         img-src data:; style-src 'unsafe-inline'; script-src {scripts}\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{title}</title>\n<style>\n{common}{css}</style>\n"
     )
@@ -67,7 +77,11 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// The JPEG picture `base64`.
+pub(crate) fn is_base64(text: &str) -> bool {
+    STANDARD.decode(text).is_ok()
+}
+
+/// The JPEG picture `base64`, which must be that.
 pub(crate) fn picture(page: &mut String, base64: &str, name: &Escaped<'_>) -> fmt::Result {
     write!(page, "<img src=\"data:image/jpeg;base64,{base64}\" alt=\"{name}\">")
 }

@@ -1,6 +1,7 @@
 //! Files of columns between tabs, whose first line names them.
 
-/// The lines of a file. Blank lines and those that begin with `#` are passed over.
+/// The lines of a file. Blank lines and comments are passed over: a comment is `#` by itself, or begins with
+/// `#` and a blank. A name may begin with `#`, too.
 pub(crate) struct Tsv<'b> {
     head: (usize, Vec<&'b str>),
     rows: Vec<(usize, Vec<&'b str>)>,
@@ -15,7 +16,8 @@ impl<'b> Tsv<'b> {
         for (text, line) in bytes.split(|byte| *byte == b'\n').zip(1..) {
             let text = std::str::from_utf8(text.strip_suffix(b"\r").unwrap_or(text))
                 .map_err(|_| format!("line {line} is not UTF-8 text"))?;
-            if !text.trim().is_empty() && !text.starts_with('#') {
+            let is_comment = text == "#" || text.starts_with("# ");
+            if !text.trim().is_empty() && !is_comment {
                 lines.push((line, text.split('\t').map(str::trim).collect()));
             }
         }
@@ -82,4 +84,17 @@ impl<'b> Tsv<'b> {
 /// The start of a foreign text, for a message.
 pub(crate) fn short(text: &str) -> String {
     text.chars().take(40).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_begins_with_a_hash_is_no_comment() {
+        let tsv = Tsv::read(b"# made by hand\n#\r\npath\tn\n#1.jpg\t1\n# x\t2\n#\t3\n#\n").unwrap();
+        let columns = tsv.required(["path", "n"]).unwrap();
+        let rows = tsv.rows(columns, |line, [path, n], _| Ok((line, path, n)));
+        assert_eq!(rows.unwrap(), [(4, "#1.jpg", "1"), (6, "#", "3")]);
+    }
 }

@@ -107,7 +107,7 @@ fn pictures_and_clips_are_judged_and_counted_by_their_labels() {
             (&"clip".to_owned(), &json!(row["verdict"]))
         );
         let evidence = &capture["evidence"];
-        let score = evidence["live"].as_f64().or(evidence["pad_live_median"].as_f64());
+        let score = evidence["live"].as_f64();
         assert_eq!(row["live"].parse().ok(), score.map(|score| score as f32), "{path}");
         let reasons: Vec<_> = capture["reasons"].as_array().unwrap().iter().map(text).collect();
         assert_eq!(row["reasons"], reasons.join(" "));
@@ -210,7 +210,7 @@ fn the_page_loads_nothing_and_takes_texts_as_texts() {
     assert!(
         page.contains(escaped) && page.contains("&lt;i&gt;") && page.contains("&lt;b&gt;&amp;")
     );
-    assert!(page.contains("default-src 'none'"));
+    assert!(page.contains("default-src 'none'") && page.contains("script-src 'none'"));
 }
 
 #[test]
@@ -274,6 +274,39 @@ fn results_of_another_policy_are_never_mixed_in() {
     assert_eq!(counts(&[]), (false, false, "1 of 2 presentations are done already\n".to_owned()));
     place.write("m.tsv", format!("{HEAD}a.jpg\tbona_fide\tm\nb.jpg\tmask\tm\n"));
     assert_eq!(counts(&[]), (false, false, "1 of 2 presentations are done already\n".to_owned()));
+}
+
+#[test]
+fn results_of_another_folder_are_not_taken() {
+    let place = Place::new();
+    for folder in ["one", "two"] {
+        fs::create_dir(place.path(folder)).unwrap();
+        place.write(&format!("{folder}/m.tsv"), format!("{HEAD}#a.jpg\tbona_fide\tm\n"));
+        place.write(&format!("{folder}/#a.jpg"), fixture("stills/noface.jpg"));
+    }
+    // The same size and time of change.
+    let times = fs::metadata(place.path("one/#a.jpg")).unwrap().modified().unwrap();
+    let copy = File::options().write(true).open(place.path("two/#a.jpg")).unwrap();
+    copy.set_modified(times).unwrap();
+    let out = place.text("out");
+    let eval = |folder: &str| {
+        eval(&place, &place.text(&format!("{folder}/m.tsv")), &["--out", &out]).expect(0).stderr
+    };
+    assert_eq!(eval("one"), "");
+    assert_eq!(eval("two"), "");
+    assert_eq!(eval("two/../one"), "1 of 1 presentation are done already\n");
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_left_as_it_is() {
+    let place = Place::new();
+    let manifest = place.write("m.tsv", format!("{HEAD}a.jpg\tbona_fide\tm\n"));
+    let out = place.text("out");
+    fs::create_dir(&out).unwrap();
+    let foreign = "{\"id\":1}\n{\"id\":2}";
+    place.write("out/results.jsonl", foreign);
+    eval(&place, &manifest, &["--out", &out]).refused(2, &["results.jsonl", "--out"]);
+    assert_eq!(fs::read_to_string(place.path("out/results.jsonl")).unwrap(), foreign);
 }
 
 #[test]

@@ -17,9 +17,13 @@ use serde_json::Value;
 use super::judge::{Outcome, is_clip};
 use super::manifest::Entry;
 use crate::failure::{Exit, Failure};
+use crate::page;
 
 /// The file's name in the folder of the report.
 const NAME: &str = "results.jsonl";
+
+/// How every journal begins.
+const BEGIN: &[u8] = b"{\"settings\":";
 
 /// What tells that a file, or a folder of files, has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +113,12 @@ impl Journal {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(refused)?;
+        if !is_journal(&bytes) {
+            return Err(Failure::input(
+                path.display(),
+                "it is no journal of this command, and is left as it is; give another --out",
+            ));
+        }
         // A run that was killed may have left the start of a line.
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         bytes.truncate(whole);
@@ -121,7 +131,9 @@ impl Journal {
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice(line) {
                 Ok(Line::Settings { settings: found }) => current = found == settings,
-                Ok(Line::Done(done)) if current => {
+                Ok(Line::Done(mut done)) if current => {
+                    // It goes into the page as it is.
+                    done.thumbnail = done.thumbnail.filter(|text| page::is_base64(text));
                     journal.done.insert(done.entry.path.clone(), *done);
                 }
                 Ok(Line::Done(_)) => {}
@@ -153,6 +165,14 @@ impl Journal {
         let mut text = serde_json::to_vec(line).map_err(|error| broken(&error))?;
         text.push(b'\n');
         self.file.write_all(&text).map_err(|error| refused(&self.path, &error))
+    }
+}
+
+/// Whether `bytes` are those of a journal, of which a run that was killed may have written any part.
+fn is_journal(bytes: &[u8]) -> bool {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => matches!(serde_json::from_slice(&bytes[..end]), Ok(Line::Settings { .. })),
+        None => bytes.starts_with(BEGIN) || BEGIN.starts_with(bytes),
     }
 }
 
@@ -244,6 +264,39 @@ mod tests {
         journal.add(&b).unwrap();
         drop(journal);
         assert_eq!(open().take(&b.entry, b.stamp).unwrap(), Some(b));
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let result = serde_json::to_string(&done("a", 0.1)).unwrap() + "\n";
+        for foreign in ["{\"id\":1}\n{\"id\":2", "no line end", "\n", "[1]\n", "{\"set", &result] {
+            std::fs::write(&path, foreign).unwrap();
+            let opened = Journal::open(folder.path(), &1);
+            if BEGIN.starts_with(foreign.as_bytes()) {
+                // The start of a journal's first line.
+                drop(opened.unwrap());
+                assert_eq!(std::fs::read(&path).unwrap(), b"{\"settings\":1}\n");
+                continue;
+            }
+            let refused = opened.err().unwrap();
+            assert_eq!(refused.exit, Exit::Input);
+            assert!(refused.to_string().contains("no journal of this command"), "{refused}");
+            assert_eq!(std::fs::read(&path).unwrap(), foreign.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_picture_that_is_no_base64_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Journal::open(folder.path(), &1).unwrap();
+        for (text, kept) in [("/9j+AA==", true), ("\"><script>", false), ("AA AA", false)] {
+            let result = Done { thumbnail: Some(text.to_owned()), ..done("a", 0.1) };
+            open().add(&result).unwrap();
+            let taken = open().take(&result.entry, result.stamp).unwrap().unwrap();
+            assert_eq!(taken.thumbnail.as_deref(), Some(text).filter(|_| kept), "{text}");
+        }
     }
 
     #[test]

@@ -123,8 +123,7 @@ impl Judge<'_> {
             session.end(Reason::FramesEnded);
         }
         let record = session.finish().record;
-        let live = record.evidence.live.or(record.evidence.pad_live_median);
-        let capture = judged(record.verdict, record.reasons, live);
+        let capture = judged(record.verdict, record.reasons, record.evidence.live);
         Ok((Outcome::Clip { capture, frames }, thumbnail.map(|jpeg| page::base64(&jpeg))))
     }
 

@@ -11,6 +11,7 @@ mod text;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic;
 use std::path::Path;
 
 use liveface::{Engine, Policy, Reason, Verdict};
@@ -34,8 +35,8 @@ const TABLE: &str = "results.csv";
 struct Presentation<'m> {
     entry: &'m Entry,
     is_clip: bool,
-    /// Why it could not be read, otherwise.
-    result: Result<Done, String>,
+    /// Why it could not be read or judged, otherwise.
+    result: Result<Done, Failure>,
 }
 
 /// How results are made: what was made in another way is made again.
@@ -49,6 +50,8 @@ struct Settings<'s> {
     models: &'s BTreeMap<String, String>,
     policy: &'s Policy,
     seed: u64,
+    /// Where the manifest's paths begin: another data set may have the same ones.
+    folder: String,
 }
 
 /// Everything that was found out.
@@ -86,7 +89,7 @@ struct Decision<'r> {
 struct Unreadable<'r> {
     path: &'r str,
     label: &'r str,
-    error: &'r str,
+    error: String,
 }
 
 pub(crate) fn run(common: &Common, options: &EvalOptions) -> Result<Exit, Failure> {
@@ -105,11 +108,20 @@ pub(crate) fn run(common: &Common, options: &EvalOptions) -> Result<Exit, Failur
         seed: options.seed,
         thumbnails: options.out.is_some(),
     };
-    let settings = settings(&engine, &policy, options.seed);
+    let settings = settings(&engine, &judge)?;
     let mut journal =
         options.out.as_deref().map(|out| Journal::open(out, &settings)).transpose()?;
+    // A panic is a failure of one presentation; its text may hold anything, its place does not.
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            console::note(format!("note: a panic at {place}"));
+        }
+    }));
     let presentations =
-        work::judge_all(common, options.threads, &engine, &judge, &entries, journal.as_mut())?;
+        work::judge_all(common, options.threads, &engine, &judge, &entries, journal.as_mut());
+    panic::set_hook(usual);
+    let presentations = presentations?;
     let report = report(options, &settings, &presentations);
     if let Some(out) = &options.out {
         output::write(&out.join(TABLE), &text::csv(&presentations)?)?;
@@ -123,24 +135,40 @@ pub(crate) fn run(common: &Common, options: &EvalOptions) -> Result<Exit, Failur
     for Unreadable { path, error, .. } in &report.unreadable {
         console::note(plain(&format!("{path}: {error}")));
     }
-    if report.unreadable.is_empty() {
-        return Ok(Exit::Done);
-    }
-    let all = counted(entries.len(), "presentation");
-    console::note(format!("{} of {all} could not be read", report.unreadable.len()));
-    Ok(Exit::Input)
+    Ok(end(&presentations))
 }
 
-fn settings<'s>(engine: &'s Engine, policy: &'s Policy, seed: u64) -> Settings<'s> {
-    Settings {
+/// Tells how many presentations failed; gives what that makes of the run.
+fn end(presentations: &[Presentation<'_>]) -> Exit {
+    let all = counted(presentations.len(), "presentation");
+    let mut end = Exit::Done;
+    for (exit, what) in [(Exit::Input, "read"), (Exit::Runtime, "judged")] {
+        let failures = presentations.iter().filter_map(|p| p.result.as_ref().err());
+        let count = failures.filter(|failure| failure.exit == exit).count();
+        if count > 0 {
+            console::note(format!("{count} of {all} could not be {what}"));
+            end = exit;
+        }
+    }
+    end
+}
+
+fn settings<'s>(engine: &'s Engine, judge: &Judge<'s>) -> Result<Settings<'s>, Failure> {
+    // The parent of a mere name is empty.
+    let folder = Path::new(".").join(&judge.folder);
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| Failure::input(format!("{} cannot be read", folder.display()), error))?;
+    Ok(Settings {
         engine_version: env!("CARGO_PKG_VERSION"),
         program: std::env::current_exe().ok().and_then(|path| Stamp::of(&path).ok()),
         runtime: Stamp::of(engine.runtime_library()).ok(),
         provider: provider_line(&engine.providers()),
         models: engine.model_hashes(),
-        policy,
-        seed,
-    }
+        policy: judge.policy,
+        seed: judge.seed,
+        folder: folder.display().to_string(),
+    })
 }
 
 fn report<'r>(
@@ -161,7 +189,7 @@ fn report<'r>(
         Verdict::Retry | Verdict::TimedOut => 2,
     });
     let unreadable = presentations.iter().filter_map(|Presentation { entry, result, .. }| {
-        let error = result.as_ref().err()?;
+        let error = result.as_ref().err()?.to_string();
         Some(Unreadable { path: &entry.path, label: &entry.label, error })
     });
     Report {
@@ -227,5 +255,24 @@ const fn code(verdict: Verdict) -> &'static str {
         Verdict::Retry => "retry",
         Verdict::Attack => "attack",
         Verdict::TimedOut => "timed_out",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_broke_down_over_ends_the_run_with_5() {
+        let [path, label, subject] = ["a", "print", "s"].map(str::to_owned);
+        let entry = Entry { path, label, subject, fps: 15.0 };
+        let failed = |exit| Presentation {
+            entry: &entry,
+            is_clip: false,
+            result: Err(Failure::new(exit, "")),
+        };
+        assert_eq!(end(&[]), Exit::Done);
+        assert_eq!(end(&[failed(Exit::Input)]), Exit::Input);
+        assert_eq!(end(&[failed(Exit::Runtime), failed(Exit::Input)]), Exit::Runtime);
     }
 }

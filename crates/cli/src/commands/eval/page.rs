@@ -10,7 +10,7 @@ use super::text::{self, percent, with_interval};
 use super::{Decision, Report, Unreadable, code, det};
 use crate::console::counted;
 use crate::failure::Failure;
-use crate::page::{self, Escaped, Written};
+use crate::page::{self, Escaped, Scripts, Written};
 
 /// The name of the curve over all species.
 const WORST: &str = "worst species";
@@ -20,7 +20,7 @@ pub(super) fn html(report: &Report<'_>) -> Result<String, Failure> {
 }
 
 fn write_page(page: &mut String, report: &Report<'_>) -> Written {
-    page::begin(page, "Presentation attack detection", include_str!("page.css"))?;
+    page::begin(page, "Presentation attack detection", include_str!("page.css"), &Scripts::None)?;
     write!(
         page,
         "<header>\n<h1>Presentation attack detection: {}</h1>\n<p>{} of {}. Policy {}, seed {}. Engine {}.</p>\n\

@@ -151,7 +151,7 @@ pub(super) fn csv(presentations: &[Presentation<'_>]) -> Result<Vec<u8>, Failure
     let head = ["path", "label", "subject", "kind", "t_ms", "verdict", "live", "reasons", "error"];
     let mut rows = vec![head.map(str::to_owned)];
     for Presentation { entry, is_clip, result } in presentations {
-        let mut row = |kind: &str, t_ms: String, judged: Result<&Judged, &String>| {
+        let mut row = |kind: &str, t_ms: String, judged: Result<&Judged, &Failure>| {
             let (verdict, live, reasons) = judged.map_or_else(
                 |_| Default::default(),
                 |Judged { verdict, reasons, live }| {
@@ -159,7 +159,7 @@ pub(super) fn csv(presentations: &[Presentation<'_>]) -> Result<Vec<u8>, Failure
                     (code(*verdict).to_owned(), live, codes(reasons, " "))
                 },
             );
-            let error = judged.err().cloned().unwrap_or_default();
+            let error = judged.err().map(ToString::to_string).unwrap_or_default();
             let [path, label, subject] =
                 [&entry.path, &entry.label, &entry.subject].map(String::clone);
             rows.push([path, label, subject, kind.to_owned(), t_ms, verdict, live, reasons, error]);

@@ -1,6 +1,7 @@
 //! Judges all presentations, on several threads.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -15,7 +16,8 @@ use crate::console::{self, counted};
 use crate::failure::{Exit, Failure};
 
 /// What came of every entry, in their order. What the journal has is not done again, and what is done is
-/// written into it. A file that cannot be read is told as such; what is the engine's fault ends the work.
+/// written into it. A file that cannot be read, or that the engine panics over, is told as such; any other fault of
+/// the engine ends the work.
 pub(super) fn judge_all<'m>(
     common: &Common,
     threads: Option<u32>,
@@ -24,7 +26,7 @@ pub(super) fn judge_all<'m>(
     entries: &'m [Entry],
     mut journal: Option<&mut Journal>,
 ) -> Result<Vec<Presentation<'m>>, Failure> {
-    let mut results: Vec<Option<Result<Done, String>>> = Vec::with_capacity(entries.len());
+    let mut results: Vec<Option<Judged<Done>>> = Vec::with_capacity(entries.len());
     for entry in entries {
         let stamp = Stamp::of(&judge.path(entry)).ok();
         let kept = match (&mut journal, stamp) {
@@ -50,34 +52,13 @@ pub(super) fn judge_all<'m>(
     let engines: Vec<_> =
         std::iter::once(Ok(engine.clone())).chain(more).collect::<Result<_, _>>()?;
     let bar = console::bar(entries.len() as u64, "judging").with_position(kept as u64);
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        let (send, receive) = mpsc::channel();
-        for engine in &engines {
-            let (send, next, todo) = (send.clone(), &next, &todo);
-            scope.spawn(move || {
-                while let Some(index) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Nobody listens any more after a failure.
-                    if send.send((*index, one(engine, judge, &entries[*index]))).is_err() {
-                        break;
-                    }
-                }
-            });
+    let work = |engine: &Engine, index: usize| one(engine, judge, &entries[index]);
+    each(&engines, &todo, work, |index, result| {
+        if let (Some(journal), Ok(done)) = (&mut journal, &result) {
+            journal.add(done)?;
         }
-        drop(send);
-        for (index, result) in receive {
-            results[index] = Some(match result {
-                Ok(done) => {
-                    if let Some(journal) = &mut journal {
-                        journal.add(&done)?;
-                    }
-                    Ok(done)
-                }
-                Err(failure) if failure.exit == Exit::Input => Err(failure.to_string()),
-                Err(failure) => return Err(failure),
-            });
-            bar.inc(1);
-        }
+        results[index] = Some(result);
+        bar.inc(1);
         Ok(())
     })?;
     bar.finish_and_clear();
@@ -87,15 +68,155 @@ pub(super) fn judge_all<'m>(
     Ok(presentations.collect())
 }
 
-fn one(engine: &Engine, judge: &Judge<'_>, entry: &Entry) -> Result<Done, Failure> {
-    // Before it is read: if it changes meanwhile, it is judged again the next time.
-    let stamp = Stamp::of(&judge.path(entry))
-        .map_err(|error| Failure::new(Exit::Input, format!("it cannot be read: {error}")))?;
-    let (outcome, thumbnail) = judge.judge(engine, entry)?;
-    let thumbnail = thumbnail.filter(|_| is_wrong(entry, outcome.whole().verdict));
-    Ok(Done { entry: entry.clone(), stamp, outcome, thumbnail })
+/// What came of one presentation: if it failed, how.
+type Judged<D> = Result<D, Failure>;
+
+/// Does `work` for each of `todo`, with every worker on a thread of its own, and gives `take` what came of it as
+/// it comes. A panic is a failure of that one. After an error of `work` or `take` nothing more is begun, but what
+/// is under way is still given to `take`, unless the error was its own.
+fn each<W: Sync, D: Send>(
+    workers: &[W],
+    todo: &[usize],
+    work: impl Fn(&W, usize) -> Result<Judged<D>, Failure> + Sync,
+    mut take: impl FnMut(usize, Judged<D>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let (send, receive) = mpsc::channel();
+        for worker in workers {
+            let (send, next, stop, work) = (send.clone(), &next, &stop, &work);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed)
+                    && let Some(&index) = todo.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    // What a panic leaves behind in the worker is not used: see `Engine::vision`.
+                    let result = catch_unwind(AssertUnwindSafe(|| work(worker, index)));
+                    // Its text may hold anything.
+                    let result = result.unwrap_or_else(|_| {
+                        Ok(Err(Failure::new(Exit::Runtime, "the engine broke down over it")))
+                    });
+                    if result.is_err() {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    // Nobody listens any more when `take` has failed.
+                    if send.send((index, result)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(send);
+        let mut ended = Ok(());
+        for (index, result) in receive {
+            match result {
+                Ok(result) => {
+                    if let Err(failure) = take(index, result) {
+                        stop.store(true, Ordering::Relaxed);
+                        return ended.and(Err(failure));
+                    }
+                }
+                Err(failure) => ended = ended.and(Err(failure)),
+            }
+        }
+        ended
+    })
+}
+
+/// Judges `entry`. That its file cannot be read is its own failure; any other ends the work.
+fn one(engine: &Engine, judge: &Judge<'_>, entry: &Entry) -> Result<Judged<Done>, Failure> {
+    let judged = || -> Judged<Done> {
+        // Before it is read: if it changes meanwhile, it is judged again the next time.
+        let stamp = Stamp::of(&judge.path(entry))
+            .map_err(|error| Failure::new(Exit::Input, format!("it cannot be read: {error}")))?;
+        let (outcome, thumbnail) = judge.judge(engine, entry)?;
+        let thumbnail = thumbnail.filter(|_| is_wrong(entry, outcome.whole().verdict));
+        Ok(Done { entry: entry.clone(), stamp, outcome, thumbnail })
+    };
+    match judged() {
+        Err(failure) if failure.exit != Exit::Input => Err(failure),
+        judged => Ok(judged),
+    }
 }
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Taken = Vec<(usize, Judged<usize>)>;
+
+    /// What `take` was given, in the order of `todo`.
+    fn taken(
+        work: impl Fn(&u8, usize) -> Result<Judged<usize>, Failure> + Sync,
+    ) -> (Taken, Result<(), Failure>) {
+        let todo: Vec<_> = (10..30).collect();
+        let mut taken = Vec::new();
+        let ended = each(&[0, 1, 2], &todo, work, |index, result| {
+            taken.push((index, result));
+            Ok(())
+        });
+        taken.sort_by_key(|(index, _)| *index);
+        (taken, ended)
+    }
+
+    #[test]
+    fn a_panic_fails_only_the_one_it_came_from_and_tells_nothing() {
+        let (taken, ended) = taken(|_, index| {
+            assert_ne!(index % 5, 0, "a secret");
+            Ok(Ok(index))
+        });
+        ended.unwrap();
+        assert!(taken.iter().map(|(index, _)| *index).eq(10..30));
+        for (index, result) in taken {
+            match result {
+                Ok(done) => assert!(done == index && index % 5 != 0),
+                Err(failure) => {
+                    assert!(index % 5 == 0 && failure.exit == Exit::Runtime);
+                    assert_eq!(failure.to_string(), "the engine broke down over it");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_under_way_at_an_error_is_not_lost() {
+        // The first one fails when two others are under way, which end only after that.
+        let (begun, failing) = (std::sync::Barrier::new(3), AtomicBool::new(false));
+        let (taken, ended) = taken(|_, index| {
+            if index <= 12 {
+                begun.wait();
+            }
+            if index == 10 {
+                failing.store(true, Ordering::SeqCst);
+                return Err(Failure::new(Exit::Runtime, "no memory"));
+            }
+            while !failing.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            // Until the error has surely been seen.
+            thread::sleep(std::time::Duration::from_millis(300));
+            Ok(Ok(index))
+        });
+        assert_eq!(ended.unwrap_err().to_string(), "no memory");
+        assert!(taken.iter().map(|(index, _)| *index).eq(11..13), "{taken:?}");
+        assert!(taken.iter().all(|(_, result)| result.is_ok()));
+    }
+
+    #[test]
+    fn nothing_is_given_to_one_that_cannot_take_it() {
+        let mut asked = 0;
+        let ended = each(
+            &[0, 1],
+            &[1, 2, 3, 4],
+            |_, index| Ok(Ok(index)),
+            |_, _| {
+                asked += 1;
+                Err(Failure::new(Exit::Input, "the disk is full"))
+            },
+        );
+        assert_eq!((ended.unwrap_err().to_string().as_str(), asked), ("the disk is full", 1));
+    }
 }

@@ -8,7 +8,7 @@ use liveface_core::Component;
 use super::{Picture, Seen, table};
 use crate::commands::measures::{GROUPS, raw_text, words};
 use crate::failure::Failure;
-use crate::page::{self, Escaped, Written};
+use crate::page::{self, Escaped, Scripts, Written};
 
 /// The page of the `pictures` of `folder`, in their order.
 pub(super) fn html(folder: &Path, pictures: &[Picture]) -> Result<String, Failure> {
@@ -25,7 +25,7 @@ fn write_page(
     pictures: &[Picture],
     columns: &[Component],
 ) -> Written {
-    page::begin(page, "Face image quality", include_str!("page.css"))?;
+    page::begin(page, "Face image quality", include_str!("page.css"), &Scripts::Inline)?;
     let folder = folder.display().to_string();
     write!(
         page,
