@@ -200,6 +200,30 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_slowly_is_followed_all_the_way() {
+        for period in [120.0, 160.0, 200.0] {
+            let wave = |x: f32| (x * std::f32::consts::TAU / period).sin();
+            let slow = |x: f32, y: f32| {
+                128.0 + 60.0 * wave(x) * wave(y + 30.0) + 50.0 * wave(0.8 * x - 0.6 * y)
+            };
+            let limits = policy::SurroundingsLimits::default();
+            let mut watch = InstrumentWatch::default();
+            let mut look = |number: u64| {
+                let (x0, y0) = (9.0 * number as f32, -4.0 * number as f32);
+                let data = paint(640, 480, |x, y| slow(x - x0, y - y0));
+                // The mesh stands still, so that it does not tell where the patches have gone.
+                watch.look(&frame(&data, number * 200), &face(FACE), &limits)
+            };
+            look(0);
+            let seen = look(1).expect("a look is due").following.expect("slow waves");
+            let motion = seen.motion;
+            let off = motion.carried.distance(Point2::new(9.0, -4.0));
+            assert!(off < 0.1 * 9.0f32.hypot(4.0), "{period}: {motion:?}");
+            assert!(motion.own < 0.1 * 9.0f32.hypot(4.0), "{period}: {motion:?}");
+        }
+    }
+
+    #[test]
     fn a_blank_wall_says_nothing() {
         let data = paint(640, 480, |_, _| 180.0);
         let limits = policy::SurroundingsLimits::default();
