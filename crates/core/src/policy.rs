@@ -405,6 +405,8 @@ section! {
     TextureLimits {
         /// So many frames must have been looked at. Own choice.
         min_frames: u32 = 3;
+        /// A face narrower or lower than so many tiles of 64 stored pixels is not looked at: tiles on it would show what is behind it. Measured: from 80 pixels on, drawn faces before slanted stripes reach 1.6, and pictures that are all stripes thousands.
+        min_face_tiles: f32 = 1.25;
         /// Up to this strength of a pattern, the median over the frames, it says nothing. Measured: 3.6 at most on single pictures of live people, whether noisy, scaled or compressed.
         unclear_pattern: f32 = 4.0;
         /// From this strength on the score is 0. Measured: 6 to 80 on rendered replays.
@@ -851,6 +853,7 @@ impl Policy {
             ("surroundings.attack_own", self.surroundings.attack_own),
             ("surroundings.min_apart", self.surroundings.min_apart),
             ("texture.unclear_pattern", self.texture.unclear_pattern),
+            ("texture.min_face_tiles", self.texture.min_face_tiles),
             ("viewfinder.max_offset", self.viewfinder.max_offset),
             ("stream.max_fps", self.stream.max_fps),
             ("stream.min_noise", self.stream.min_noise),
@@ -1196,6 +1199,7 @@ mod tests {
             ("[surroundings]\napart_score = 0.4", "surroundings.apart_score"),
             ("[texture]\nattack_pattern = 3.0", "texture.attack_pattern"),
             ("[texture]\nunclear_pattern = 0.0", "texture.unclear_pattern"),
+            ("[texture]\nmin_face_tiles = nan", "texture.min_face_tiles"),
         ] {
             match Policy::from_toml(text).unwrap_err() {
                 PolicyError::Value { name: named, .. } => assert_eq!(named, name, "{text}"),

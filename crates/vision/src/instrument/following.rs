@@ -385,3 +385,44 @@ fn solve(mut rows: [[f32; TERMS + 1]; TERMS]) -> Option<[f32; TERMS]> {
     }
     Some(rows.map(|row| row[TERMS]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_of_slow_waves_is_followed_all_the_way_over_steep_slopes() {
+        let (width, height) = (160, 120);
+        // 30 to 50 small pixels are 120 to 200 of a picture 640 wide.
+        for period in [30.0, 40.0, 50.0f32] {
+            let wave = |x: f32| (x * std::f32::consts::TAU / period).sin();
+            let level = |x: f32, y: f32| {
+                128.0 + 80.0 * wave(x) * wave(y) + 60.0 * wave(0.8 * x - 0.6 * y) + 4.0 * (x - y)
+            };
+            let picture = |by: Point2| {
+                let mut picture = Small::default();
+                (picture.width, picture.height) = (width, height);
+                picture.levels = (0..width * height)
+                    .map(|i| level((i % width) as f32 - by.x, (i / width) as f32 - by.y))
+                    .collect();
+                picture
+            };
+            let by = Point2::new(2.25, -1.0);
+            let (before, now) = (picture(Point2::default()), picture(by));
+            let (mut corners, mut found) = (0, 0);
+            for (x, y) in
+                (10..110).step_by(5).flat_map(|y| (10..150).step_by(5).map(move |x| (x, y)))
+            {
+                if corner(&before, x, y) < MIN_CORNER {
+                    continue;
+                }
+                corners += 1;
+                let from = Point2::new(x as f32, y as f32);
+                let there = Point2::new(from.x + by.x, from.y + by.y);
+                let near = |to: Point2| to.distance(there) < 0.1 * by.x.hypot(by.y);
+                found += usize::from(follow(&before, &now, from, [from; 2]).is_some_and(near));
+            }
+            assert!(corners > 10 && found * 10 > corners * 9, "{period}: {found} of {corners}");
+        }
+    }
+}
