@@ -400,6 +400,18 @@ section! {
     }
 }
 
+impl SurroundingsLimits {
+    /// So many looks are remembered: all of the usual window, and twice as many.
+    pub const MOST_LOOKS: u32 = 16;
+
+    /// Looks that are farther from one another are not compared, milliseconds: one that was due was missed. Own
+    /// choice: twice the time between looks, as a frame comes later than it is due.
+    #[must_use]
+    pub fn max_gap_ms(&self) -> u64 {
+        self.look_every_ms.saturating_mul(2)
+    }
+}
+
 section! {
     /// Patterns of screens and prints. Looked for when the surroundings are.
     TextureLimits {
@@ -412,6 +424,11 @@ section! {
         /// From this strength on the score is 0. Measured: 6 to 80 on rendered replays.
         attack_pattern: f32 = 8.0;
     }
+}
+
+impl TextureLimits {
+    /// So many frames are remembered: three seconds of looks.
+    pub const MOST_FRAMES: u32 = 15;
 }
 
 section! {
@@ -837,6 +854,29 @@ impl Policy {
             let holds = larger.is_finite() && larger > least;
             rule(name, larger.to_string(), holds, "a number larger than the limit before it")?;
         }
+        let surroundings = &self.surroundings;
+        rule(
+            "surroundings.look_every_ms",
+            surroundings.look_every_ms.to_string(),
+            (1..=1_000).contains(&surroundings.look_every_ms),
+            "1 to 1000",
+        )?;
+        // The first and the last of the looks that are judged together lie within the window.
+        let needed_ms =
+            u64::from(surroundings.min_looks.saturating_sub(1)) * surroundings.look_every_ms;
+        rule(
+            "surroundings.min_looks",
+            surroundings.min_looks.to_string(),
+            (1..=SurroundingsLimits::MOST_LOOKS).contains(&surroundings.min_looks)
+                && needed_ms < surroundings.window_ms,
+            "1 to 16, and no more than the window has time for",
+        )?;
+        rule(
+            "texture.min_frames",
+            self.texture.min_frames.to_string(),
+            (1..=TextureLimits::MOST_FRAMES).contains(&self.texture.min_frames),
+            "1 to 15",
+        )?;
         share("surroundings.min_agreeing", self.surroundings.min_agreeing)?;
         share("surroundings.min_border", self.surroundings.min_border)?;
         share("surroundings.max_apart_carried", self.surroundings.max_apart_carried)?;
@@ -1162,6 +1202,14 @@ mod tests {
             ("[eyes]\nmax_blink_ms = 50", "eyes.max_blink_ms"),
             ("[eyes]\napart_from = 2.0", "eyes.apart_at"),
             ("[occlusion]\nmax_share = 1.5", "occlusion.max_share"),
+            ("[surroundings]\nmin_looks = 0", "surroundings.min_looks"),
+            ("[surroundings]\nmin_looks = 17\nwindow_ms = 9000", "surroundings.min_looks"),
+            ("[surroundings]\nmin_looks = 4\nwindow_ms = 600", "surroundings.min_looks"),
+            ("[surroundings]\nlook_every_ms = 750", "surroundings.min_looks"),
+            ("[surroundings]\nlook_every_ms = 0", "surroundings.look_every_ms"),
+            ("[surroundings]\nlook_every_ms = 1001", "surroundings.look_every_ms"),
+            ("[texture]\nmin_frames = 0", "texture.min_frames"),
+            ("[texture]\nmin_frames = 16", "texture.min_frames"),
             ("[stream]\nlooped_frames = 2", "stream.looped_frames"),
             ("[stream]\nloop_memory = 4294967295", "stream.loop_memory"),
             ("[stream]\nfast_frames = 1", "stream.fast_frames"),

@@ -12,11 +12,19 @@ use liveface_core::{Face, Frame, Instrument, Point2, Timestamp, policy};
 /// Looks for paper and screens around a face: in single pictures, and from frame to frame.
 #[derive(Default)]
 pub struct InstrumentWatch {
-    looked: Option<Timestamp>,
+    last: Option<Look>,
     small: small::Small,
     border: border::Finder,
     following: following::Follower,
     pattern: pattern::Meter,
+}
+
+/// What a look is compared with the one before by: of another size or face nothing can be followed.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Timestamp,
+    size: (u32, u32),
+    track: u32,
 }
 
 impl InstrumentWatch {
@@ -29,12 +37,22 @@ impl InstrumentWatch {
         limits: &policy::SurroundingsLimits,
         texture: &policy::TextureLimits,
     ) -> Option<Instrument> {
-        let pause = Duration::from_millis(limits.look_every_ms);
-        let now = frame.timestamp();
-        if self.looked.is_some_and(|last| last < now && now - last < pause) {
+        let now = Look {
+            at: frame.timestamp(),
+            size: (frame.width(), frame.height()),
+            track: face.track,
+        };
+        let since = self
+            .last
+            .filter(|last| last.size == now.size && last.track == now.track && last.at < now.at)
+            .map(|last| now.at - last.at);
+        if since.is_some_and(|since| since < Duration::from_millis(limits.look_every_ms)) {
             return None;
         }
-        self.looked = Some(now);
+        if since.is_none_or(|since| since > Duration::from_millis(limits.max_gap_ms())) {
+            self.forget();
+        }
+        self.last = Some(now);
         let seen = self.see(frame, face, texture);
         Some(Instrument { following: self.following.follow(&mut self.small, face), ..seen })
     }
@@ -46,9 +64,14 @@ impl InstrumentWatch {
         face: &Face,
         texture: &policy::TextureLimits,
     ) -> Instrument {
+        self.forget();
+        self.see(frame, face, texture)
+    }
+
+    fn forget(&mut self) {
+        self.last = None;
         self.border.forget();
         self.following.forget();
-        self.see(frame, face, texture)
     }
 
     fn see(
@@ -286,6 +309,45 @@ mod tests {
             let off = motion.carried.distance(Point2::new(9.0, -4.0));
             assert!(off < 0.1 * 9.0f32.hypot(4.0), "{period}: {motion:?}");
             assert!(motion.own < 0.1 * 9.0f32.hypot(4.0), "{period}: {motion:?}");
+        }
+    }
+
+    #[test]
+    fn looks_are_compared_with_their_neighbours_only() {
+        let limits = policy::SurroundingsLimits::default();
+        let draw = |width| {
+            paint(width, 480, |x, y| match (x - 320.0).abs().max((y - 240.0).abs() * 1.3) {
+                edge if edge < 240.0 => 150.0 + 0.8 * blotches(x, y),
+                edge if edge < 265.0 => 20.0,
+                _ => 120.0,
+            })
+        };
+        let every = limits.look_every_ms;
+        for (what, at, track, width, compared) in [
+            ("a neighbour", 5_000 + every, 1, 640, true),
+            ("the last that is near enough", 5_000 + limits.max_gap_ms(), 1, 640, true),
+            ("a gap", 5_001 + limits.max_gap_ms(), 1, 640, false),
+            ("time goes back", 4_900, 1, 640, false),
+            ("somebody else", 5_000 + every, 2, 640, false),
+            ("somebody else at once", 5_001, 2, 640, false),
+            ("another size", 5_000 + every, 1, 642, false),
+        ] {
+            let mut watch = InstrumentWatch::default();
+            let mut look = |at, track, width| {
+                let data = draw(width);
+                let frame = Frame::rgb(width, 480, &data, Timestamp::from_millis(at));
+                let face = Face { track, ..face(FACE) };
+                let texture = policy::TextureLimits::default();
+                watch.look(&frame.expect("a picture"), &face, &limits, &texture)
+            };
+            look(5_000, 1, 640);
+            let seen = look(at, track, width).expect("a look is due");
+            let motion = seen.border.expect("a border").motion;
+            assert_eq!(
+                (motion.is_some(), seen.following.is_some()),
+                (compared, compared),
+                "{what}"
+            );
         }
     }
 
