@@ -402,16 +402,35 @@ section! {
     }
 }
 
+impl SurroundingsLimits {
+    /// So many looks are remembered: all of the usual window, and twice as many.
+    pub const MOST_LOOKS: u32 = 16;
+
+    /// Looks that are farther from one another are not compared, milliseconds: one that was due was missed. Own
+    /// choice: twice the time between looks, as a frame comes later than it is due.
+    #[must_use]
+    pub fn max_gap_ms(&self) -> u64 {
+        self.look_every_ms.saturating_mul(2)
+    }
+}
+
 section! {
     /// Patterns of screens and prints. Looked for when the surroundings are.
     TextureLimits {
         /// So many frames must have been looked at. Own choice.
         min_frames: u32 = 3;
+        /// A face narrower or lower than so many tiles of 64 stored pixels is not looked at: tiles on it would show what is behind it. Measured: from 80 pixels on, drawn faces before slanted stripes reach 1.6, and pictures that are all stripes thousands.
+        min_face_tiles: f32 = 1.25;
         /// Up to this strength of a pattern, the median over the frames, it says nothing. Measured: 3.6 at most on single pictures of live people, whether noisy, scaled or compressed.
         unclear_pattern: f32 = 4.0;
         /// From this strength on the score is 0. Measured: 6 to 80 on rendered replays.
         attack_pattern: f32 = 8.0;
     }
+}
+
+impl TextureLimits {
+    /// So many frames are remembered: three seconds of looks.
+    pub const MOST_FRAMES: u32 = 15;
 }
 
 section! {
@@ -542,8 +561,8 @@ section! {
         response: Weight = Weight { weight: 0.5, attack_below: 0.05, retry_below: 0.3, required: false };
         /// What moves with the face.
         surroundings: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
-        /// Patterns of screens and prints.
-        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: true };
+        /// Patterns of screens and prints. Not required: a face that is small in pixels cannot be looked at.
+        texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Whether the frames are a camera's.
         stream: Weight = Weight { weight: 0.5, attack_below: 0.1, retry_below: 0.4, required: true };
         /// How the eyes move.
@@ -840,6 +859,29 @@ impl Policy {
             let holds = larger.is_finite() && larger > least;
             rule(name, larger.to_string(), holds, "a number larger than the limit before it")?;
         }
+        let surroundings = &self.surroundings;
+        rule(
+            "surroundings.look_every_ms",
+            surroundings.look_every_ms.to_string(),
+            (1..=1_000).contains(&surroundings.look_every_ms),
+            "1 to 1000",
+        )?;
+        // The first and the last of the looks that are judged together lie within the window.
+        let needed_ms =
+            u64::from(surroundings.min_looks.saturating_sub(1)) * surroundings.look_every_ms;
+        rule(
+            "surroundings.min_looks",
+            surroundings.min_looks.to_string(),
+            (1..=SurroundingsLimits::MOST_LOOKS).contains(&surroundings.min_looks)
+                && needed_ms < surroundings.window_ms,
+            "1 to 16, and no more than the window has time for",
+        )?;
+        rule(
+            "texture.min_frames",
+            self.texture.min_frames.to_string(),
+            (1..=TextureLimits::MOST_FRAMES).contains(&self.texture.min_frames),
+            "1 to 15",
+        )?;
         share("surroundings.min_agreeing", self.surroundings.min_agreeing)?;
         share("surroundings.min_border", self.surroundings.min_border)?;
         share("surroundings.max_apart_carried", self.surroundings.max_apart_carried)?;
@@ -856,6 +898,7 @@ impl Policy {
             ("surroundings.attack_own", self.surroundings.attack_own),
             ("surroundings.min_apart", self.surroundings.min_apart),
             ("texture.unclear_pattern", self.texture.unclear_pattern),
+            ("texture.min_face_tiles", self.texture.min_face_tiles),
             ("viewfinder.max_offset", self.viewfinder.max_offset),
             ("stream.max_fps", self.stream.max_fps),
             ("stream.min_noise", self.stream.min_noise),
@@ -1184,6 +1227,14 @@ mod tests {
             ("[eyes]\nmax_blink_ms = 50", "eyes.max_blink_ms"),
             ("[eyes]\napart_from = 2.0", "eyes.apart_at"),
             ("[occlusion]\nmax_share = 1.5", "occlusion.max_share"),
+            ("[surroundings]\nmin_looks = 0", "surroundings.min_looks"),
+            ("[surroundings]\nmin_looks = 17\nwindow_ms = 9000", "surroundings.min_looks"),
+            ("[surroundings]\nmin_looks = 4\nwindow_ms = 600", "surroundings.min_looks"),
+            ("[surroundings]\nlook_every_ms = 750", "surroundings.min_looks"),
+            ("[surroundings]\nlook_every_ms = 0", "surroundings.look_every_ms"),
+            ("[surroundings]\nlook_every_ms = 1001", "surroundings.look_every_ms"),
+            ("[texture]\nmin_frames = 0", "texture.min_frames"),
+            ("[texture]\nmin_frames = 16", "texture.min_frames"),
             ("[stream]\nlooped_frames = 2", "stream.looped_frames"),
             ("[stream]\nloop_memory = 4294967295", "stream.loop_memory"),
             ("[stream]\nfast_frames = 1", "stream.fast_frames"),
@@ -1221,6 +1272,7 @@ mod tests {
             ("[surroundings]\napart_score = 0.4", "surroundings.apart_score"),
             ("[texture]\nattack_pattern = 3.0", "texture.attack_pattern"),
             ("[texture]\nunclear_pattern = 0.0", "texture.unclear_pattern"),
+            ("[texture]\nmin_face_tiles = nan", "texture.min_face_tiles"),
         ] {
             match Policy::from_toml(text).unwrap_err() {
                 PolicyError::Value { name: named, .. } => assert_eq!(named, name, "{text}"),

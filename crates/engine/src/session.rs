@@ -71,7 +71,8 @@ impl Session {
         Ok(Self {
             engine,
             seed,
-            tracker: Tracker::new(policy.tracking.clone()).watching(policy.surroundings.clone()),
+            tracker: Tracker::new(policy.tracking.clone())
+                .watching(policy.surroundings.clone(), policy.texture.clone()),
             gauge: Gauge::default(),
             sequence: Sequence::new(policy, seed),
             images: Vec::new(),

@@ -29,7 +29,7 @@ impl Engine {
             }
         };
         let pad_live = vision.presentation(frame, face)?;
-        let instrument = InstrumentWatch::default().still(frame, face);
+        let instrument = InstrumentWatch::default().still(frame, face, &policy.texture);
         Ok(judge_still(face.bounds, (frame.width(), frame.height()), pad_live, &instrument, policy))
     }
 }

@@ -52,7 +52,8 @@ static RECORDED: LazyLock<Vec<Clips>> = LazyLock::new(|| {
 /// Lets the models look at a clip, with the idle one before it so that the track has settled.
 fn record(engine: &Engine, subject: &std::path::Path, clip: &str) -> Vec<Seen> {
     let policy = Policy::default();
-    let mut tracker = Tracker::new(policy.tracking.clone()).watching(policy.surroundings.clone());
+    let mut tracker = Tracker::new(policy.tracking.clone())
+        .watching(policy.surroundings.clone(), policy.texture.clone());
     let (mut gauge, mut vision) = (Gauge::default(), engine.vision());
     let mut seen = Vec::new();
     let mut now = Duration::ZERO;

@@ -274,7 +274,7 @@ pub struct Tracker {
     /// In how many frames to look yet for a face that may have gone behind another.
     look_behind: u32,
     /// What looks for paper and screens around the first face, and how often.
-    watch: Option<(InstrumentWatch, policy::SurroundingsLimits)>,
+    watch: Option<(InstrumentWatch, policy::SurroundingsLimits, policy::TextureLimits)>,
     noise: NoiseMeter,
 }
 
@@ -319,8 +319,12 @@ impl Tracker {
 
     /// Looks for paper and screens around the first face, and how noisy the pictures are, too.
     #[must_use]
-    pub fn watching(mut self, limits: policy::SurroundingsLimits) -> Self {
-        self.watch = Some((InstrumentWatch::default(), limits));
+    pub fn watching(
+        mut self,
+        limits: policy::SurroundingsLimits,
+        texture: policy::TextureLimits,
+    ) -> Self {
+        self.watch = Some((InstrumentWatch::default(), limits, texture));
         self
     }
 
@@ -351,7 +355,9 @@ impl Tracker {
         self.seen.fingerprint = sample::fingerprint(frame);
         self.seen.face_count = self.seen.faces.len() + self.unfollowed;
         self.seen.instrument = match (&mut self.watch, self.seen.faces.first()) {
-            (Some((watch, limits)), Some(face)) => watch.look(frame, face, limits),
+            (Some((watch, limits, texture)), Some(face)) => {
+                watch.look(frame, face, limits, texture)
+            }
             _ => None,
         };
         // Looked at as often, and only then.

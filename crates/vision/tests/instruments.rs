@@ -17,7 +17,8 @@ fn watch(vision: &mut Vision, folder: &str) -> Vec<Instrument> {
         .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "jpg"))
         .count();
     let limits = policy::SurroundingsLimits::default();
-    let mut tracker = Tracker::new(policy::Tracking::default()).watching(limits);
+    let mut tracker = Tracker::new(policy::Tracking::default())
+        .watching(limits, policy::TextureLimits::default());
     (0..count)
         .filter_map(|index| {
             let picture = picture(&format!("{folder}/{index:03}.jpg"));
@@ -172,11 +173,12 @@ fn a_photographed_live_person_shows_neither_pattern_nor_border() {
     let frame = frame(&picture);
     let face = vision.faces(&frame, &policy::Tracking::default()).unwrap().remove(0);
     let mut watch = InstrumentWatch::default();
-    let seen = watch.still(&frame, &face);
-    assert!(seen.pattern.unwrap() < policy::TextureLimits::default().unclear_pattern, "{seen:?}");
+    let limits = policy::TextureLimits::default();
+    let seen = watch.still(&frame, &face, &limits);
+    assert!(seen.pattern.unwrap() < limits.unclear_pattern, "{seen:?}");
     let least = policy::SurroundingsLimits::default().min_border;
     assert!(seen.border.is_none_or(|border| border.strength < least), "{seen:?}");
     // A picture of its own is compared with none before.
-    assert_eq!(watch.still(&frame, &face), seen);
+    assert_eq!(watch.still(&frame, &face, &limits), seen);
     assert_eq!(seen.following, None);
 }

@@ -103,7 +103,7 @@ impl Step {
 }
 
 /// So many looks are remembered at most.
-const REMEMBERED: usize = 16;
+const REMEMBERED: usize = policy::SurroundingsLimits::MOST_LOOKS as usize;
 
 /// Something that may carry the face about.
 struct Carrier {
@@ -125,6 +125,12 @@ impl Carrier {
     /// Takes in the step to this look; `None` when there is none.
     fn see(&mut self, step: Option<Step>, limits: &policy::SurroundingsLimits) {
         let Some(step) = step else { return self.steps.clear() };
+        let is_neighbour = |last: &Step| {
+            step.at_ms.checked_sub(last.at_ms).is_some_and(|since| since <= limits.max_gap_ms())
+        };
+        if !self.steps.first().is_some_and(is_neighbour) {
+            self.steps.clear();
+        }
         self.steps.truncate(REMEMBERED - 1);
         self.steps.insert(0, step);
         let recent = |earlier: &&Step| step.at_ms.saturating_sub(earlier.at_ms) < limits.window_ms;
@@ -290,6 +296,16 @@ mod tests {
         assert_eq!(found([following(held); 2]), unseen, "two looks");
         let gaps = [following(held), following(held), Instrument::default()];
         assert_eq!(found(gaps.into_iter().cycle().take(30)), unseen, "gaps");
+        let limits = policy::SurroundingsLimits::default();
+        let every = |ms: u64| {
+            let mut surroundings = Surroundings::default();
+            for look in 0..8 {
+                surroundings.see(&face(), &following(held), look * ms, &limits);
+            }
+            surroundings.finding(&limits)
+        };
+        assert_eq!(every(limits.max_gap_ms()).score, Some(0.0));
+        assert_eq!(every(limits.max_gap_ms() + 1), unseen, "no neighbours");
         let of = |change: fn(&mut Following)| {
             let mut following = following(held);
             following.following.iter_mut().for_each(change);

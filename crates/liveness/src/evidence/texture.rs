@@ -3,7 +3,7 @@
 use liveface_core::{EvidenceKind, Finding, Instrument, Reason, policy};
 
 /// The strengths of so many frames are remembered, the last ones.
-const REMEMBERED: usize = 15;
+const REMEMBERED: usize = policy::TextureLimits::MOST_FRAMES as usize;
 
 /// Gathers it frame by frame.
 #[derive(Default)]

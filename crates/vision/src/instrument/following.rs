@@ -20,9 +20,11 @@ const SPACING: usize = 5;
 const MIN_CORNER: f32 = 4.0;
 /// At most so many patches are followed beside the head, and on the face.
 const MOST: [usize; 2] = [40, 16];
-/// Steps of the search for where a patch has gone, and the one that ends it, in small pixels.
+/// Steps of the search for where a patch has gone, and the one that ends it, in small pixels. A patch whose last
+/// step was longer than the other limit was not found.
 const STEPS: usize = 8;
 const LAST_STEP: f32 = 0.01;
+const MAX_LAST_STEP: f32 = 0.05;
 /// A patch that is found looks different by this root of the mean square, in levels, plus this share of its
 /// own contrast.
 const MAX_DIFFERENCE: (f32, f32) = (3.0, 0.35);
@@ -185,19 +187,46 @@ fn region(face: Rect, at: Point2) -> Option<usize> {
     }
 }
 
-/// The smaller eigenvalue of the mean products of the gradients around (`x`, `y`).
+/// The smaller eigenvalue of the covariances of the gradients around (`x`, `y`).
 fn corner(picture: &Small, x: usize, y: usize) -> f32 {
-    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
-    for row in y - REACH..=y + REACH {
-        for column in x - REACH..=x + REACH {
-            let (gx, gy) = gradient(picture, column, row);
-            xx += gx * gx;
-            xy += gx * gy;
-            yy += gy * gy;
-        }
-    }
+    let [xx, xy, yy] = Gradients::around(picture, x, y).products();
     let (half, skew) = (0.5 * (xx + yy), (0.5 * (xx - yy)).hypot(xy));
     (half - skew) / PATCH as f32
+}
+
+/// The gradients of a patch less their means: patches are compared less their means, too, so that a slope that
+/// moves is no difference between them.
+struct Gradients {
+    x: [f32; PATCH],
+    y: [f32; PATCH],
+}
+
+impl Gradients {
+    fn around(picture: &Small, x: usize, y: usize) -> Self {
+        let side = 2 * REACH + 1;
+        let mut gradients = Self { x: [0.0; PATCH], y: [0.0; PATCH] };
+        for i in 0..PATCH {
+            (gradients.x[i], gradients.y[i]) =
+                gradient(picture, x + i % side - REACH, y + i / side - REACH);
+        }
+        subtract_mean(&mut gradients.x);
+        subtract_mean(&mut gradients.y);
+        gradients
+    }
+
+    /// The sums of their products: x by x, x by y, y by y.
+    fn products(&self) -> [f32; 3] {
+        [dot(&self.x, &self.x), dot(&self.x, &self.y), dot(&self.y, &self.y)]
+    }
+}
+
+fn dot(a: &[f32; PATCH], b: &[f32; PATCH]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn subtract_mean(patch: &mut [f32; PATCH]) {
+    let mean = patch.iter().sum::<f32>() / PATCH as f32;
+    patch.iter_mut().for_each(|value| *value -= mean);
 }
 
 #[inline]
@@ -227,10 +256,8 @@ fn cut(picture: &Small, at: Point2) -> Option<([f32; PATCH], f32)> {
             out[x] = above + fy * (below - above);
         }
     }
-    let mean = patch.iter().sum::<f32>() / PATCH as f32;
-    patch.iter_mut().for_each(|level| *level -= mean);
-    let power = patch.iter().map(|level| level * level).sum::<f32>() / PATCH as f32;
-    Some((patch, power))
+    subtract_mean(&mut patch);
+    Some((patch, dot(&patch, &patch) / PATCH as f32))
 }
 
 fn difference(a: &[f32; PATCH], b: &[f32; PATCH]) -> f32 {
@@ -241,15 +268,8 @@ fn difference(a: &[f32; PATCH], b: &[f32; PATCH]) -> f32 {
 /// the guesses.
 fn follow(before: &Small, now: &Small, from: Point2, guesses: [Point2; 2]) -> Option<Point2> {
     let (patch, power) = cut(before, from)?;
-    let (mut gx, mut gy) = ([0.0; PATCH], [0.0; PATCH]);
-    let side = 2 * REACH + 1;
-    for i in 0..PATCH {
-        let x = from.x as usize + i % side - REACH;
-        let y = from.y as usize + i / side - REACH;
-        (gx[i], gy[i]) = gradient(before, x, y);
-    }
-    let dot = |a: &[f32; PATCH], b: &[f32; PATCH]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let (xx, xy, yy) = (dot(&gx, &gx), dot(&gx, &gy), dot(&gy, &gy));
+    let gradients = Gradients::around(before, from.x as usize, from.y as usize);
+    let [xx, xy, yy] = gradients.products();
     let determinant = xx * yy - xy * xy;
     if determinant <= f32::EPSILON {
         return None;
@@ -260,21 +280,22 @@ fn follow(before: &Small, now: &Small, from: Point2, guesses: [Point2; 2]) -> Op
         .filter_map(|at| unlike(at).map(|unlike| (at, unlike)))
         .min_by(|a, b| a.1.total_cmp(&b.1))?
         .0;
-    let mut at = start;
+    let (mut at, mut last_step) = (start, f32::INFINITY);
     for _ in 0..STEPS {
         let (there, _) = cut(now, at)?;
         let error: [f32; PATCH] = std::array::from_fn(|i| there[i] - patch[i]);
-        let (ex, ey) = (dot(&gx, &error), dot(&gy, &error));
+        let (ex, ey) = (dot(&gradients.x, &error), dot(&gradients.y, &error));
         let step =
             Point2::new((yy * ex - xy * ey) / determinant, (xx * ey - xy * ex) / determinant);
         at = Point2::new(at.x - step.x, at.y - step.y);
-        if step.x.hypot(step.y) < LAST_STEP {
+        last_step = step.x.hypot(step.y);
+        if last_step < LAST_STEP {
             break;
         }
     }
     let limit = MAX_DIFFERENCE.0 + MAX_DIFFERENCE.1 * power.sqrt();
-    let found = at.distance(start) <= MAX_STRAY && unlike(at)? <= limit * limit;
-    found.then_some(at)
+    let found = last_step <= MAX_LAST_STEP && at.distance(start) <= MAX_STRAY;
+    (found && unlike(at)? <= limit * limit).then_some(at)
 }
 
 /// The movement of something flat that moves and tilts: of a point (u, v), in widths of the face from its
@@ -363,4 +384,45 @@ fn solve(mut rows: [[f32; TERMS + 1]; TERMS]) -> Option<[f32; TERMS]> {
         }
     }
     Some(rows.map(|row| row[TERMS]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_of_slow_waves_is_followed_all_the_way_over_steep_slopes() {
+        let (width, height) = (160, 120);
+        // 30 to 50 small pixels are 120 to 200 of a picture 640 wide.
+        for period in [30.0, 40.0, 50.0f32] {
+            let wave = |x: f32| (x * std::f32::consts::TAU / period).sin();
+            let level = |x: f32, y: f32| {
+                128.0 + 80.0 * wave(x) * wave(y) + 60.0 * wave(0.8 * x - 0.6 * y) + 4.0 * (x - y)
+            };
+            let picture = |by: Point2| {
+                let mut picture = Small::default();
+                (picture.width, picture.height) = (width, height);
+                picture.levels = (0..width * height)
+                    .map(|i| level((i % width) as f32 - by.x, (i / width) as f32 - by.y))
+                    .collect();
+                picture
+            };
+            let by = Point2::new(2.25, -1.0);
+            let (before, now) = (picture(Point2::default()), picture(by));
+            let (mut corners, mut found) = (0, 0);
+            for (x, y) in
+                (10..110).step_by(5).flat_map(|y| (10..150).step_by(5).map(move |x| (x, y)))
+            {
+                if corner(&before, x, y) < MIN_CORNER {
+                    continue;
+                }
+                corners += 1;
+                let from = Point2::new(x as f32, y as f32);
+                let there = Point2::new(from.x + by.x, from.y + by.y);
+                let near = |to: Point2| to.distance(there) < 0.1 * by.x.hypot(by.y);
+                found += usize::from(follow(&before, &now, from, [from; 2]).is_some_and(near));
+            }
+            assert!(corners > 10 && found * 10 > corners * 9, "{period}: {found} of {corners}");
+        }
+    }
 }

@@ -12,11 +12,19 @@ use liveface_core::{Face, Frame, Instrument, Point2, Timestamp, policy};
 /// Looks for paper and screens around a face: in single pictures, and from frame to frame.
 #[derive(Default)]
 pub struct InstrumentWatch {
-    looked: Option<Timestamp>,
+    last: Option<Look>,
     small: small::Small,
     border: border::Finder,
     following: following::Follower,
     pattern: pattern::Meter,
+}
+
+/// What a look is compared with the one before by: of another size or face nothing can be followed.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Timestamp,
+    size: (u32, u32),
+    track: u32,
 }
 
 impl InstrumentWatch {
@@ -27,30 +35,56 @@ impl InstrumentWatch {
         frame: &Frame<'_>,
         face: &Face,
         limits: &policy::SurroundingsLimits,
+        texture: &policy::TextureLimits,
     ) -> Option<Instrument> {
-        let pause = Duration::from_millis(limits.look_every_ms);
-        let now = frame.timestamp();
-        if self.looked.is_some_and(|last| last < now && now - last < pause) {
+        let now = Look {
+            at: frame.timestamp(),
+            size: (frame.width(), frame.height()),
+            track: face.track,
+        };
+        let since = self
+            .last
+            .filter(|last| last.size == now.size && last.track == now.track && last.at < now.at)
+            .map(|last| now.at - last.at);
+        if since.is_some_and(|since| since < Duration::from_millis(limits.look_every_ms)) {
             return None;
         }
-        self.looked = Some(now);
-        let seen = self.see(frame, face);
+        if since.is_none_or(|since| since > Duration::from_millis(limits.max_gap_ms())) {
+            self.forget();
+        }
+        self.last = Some(now);
+        let seen = self.see(frame, face, texture);
         Some(Instrument { following: self.following.follow(&mut self.small, face), ..seen })
     }
 
     /// What a single picture shows around `face`. What was looked at before is forgotten.
-    pub fn still(&mut self, frame: &Frame<'_>, face: &Face) -> Instrument {
-        self.border.forget();
-        self.following.forget();
-        self.see(frame, face)
+    pub fn still(
+        &mut self,
+        frame: &Frame<'_>,
+        face: &Face,
+        texture: &policy::TextureLimits,
+    ) -> Instrument {
+        self.forget();
+        self.see(frame, face, texture)
     }
 
-    fn see(&mut self, frame: &Frame<'_>, face: &Face) -> Instrument {
+    fn forget(&mut self) {
+        self.last = None;
+        self.border.forget();
+        self.following.forget();
+    }
+
+    fn see(
+        &mut self,
+        frame: &Frame<'_>,
+        face: &Face,
+        texture: &policy::TextureLimits,
+    ) -> Instrument {
         self.small.read(frame);
         Instrument {
             border: self.border.find(&self.small, face),
             following: None,
-            pattern: self.pattern.strength(frame, face),
+            pattern: self.pattern.strength(frame, face, texture),
         }
     }
 }
@@ -117,11 +151,56 @@ mod tests {
         Frame::rgb(640, 480, data, Timestamp::from_millis(ms)).expect("a picture")
     }
 
+    fn pattern(data: &[u8], bounds: Rect) -> Option<f32> {
+        let limits = policy::TextureLimits::default();
+        InstrumentWatch::default().still(&frame(data, 0), &face(bounds), &limits).pattern
+    }
+
+    #[test]
+    fn a_face_before_slanted_stripes_is_no_screen_however_small() {
+        let stripes = |x: f32, y: f32| 128.0 + 50.0 * (0.9 * x + 0.5 * y).sin();
+        for width in (24..=240u8).step_by(12).map(f32::from) {
+            let bounds = Rect::new(320.0 - 0.5 * width, 240.0 - 0.6 * width, width, 1.2 * width);
+            let person = paint(640, 480, |x, y| {
+                let (u, v) = ((x - 320.0) / (0.5 * width), (y - 240.0) / (0.6 * width));
+                // Chin, neck and hair are wider than the face's oval at its ends.
+                if u * u + v * v * v * v < 1.0 {
+                    150.0 + 0.3 * blotches(x, y)
+                } else {
+                    stripes(x, y)
+                }
+            });
+            let screen = paint(640, 480, |x, y| stripes(x, y) + 0.3 * blotches(x, y));
+            let limits = policy::TextureLimits::default();
+            let is_large = width >= limits.min_face_tiles * 64.0;
+            let (person, screen) = (pattern(&person, bounds), pattern(&screen, bounds));
+            assert_eq!((person.is_some(), screen.is_some()), (is_large, is_large), "{width}");
+            if let Some((person, screen)) = person.zip(screen) {
+                assert!(person < limits.unclear_pattern, "{width}: {person}");
+                assert!(screen > limits.attack_pattern, "{width}: {screen}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_place_does_not_count_as_several() {
+        // Everything around the face is moved to the same few places of a small picture.
+        for (width, is_room) in [(120, false), (200, true)] {
+            let data = paint(width, 130, |x, y| 128.0 + 50.0 * (0.9 * x + 0.5 * y).sin());
+            let frame = Frame::rgb(width, 130, &data, Timestamp::ZERO).expect("a picture");
+            let limits = policy::TextureLimits::default();
+            let bounds = Rect::new(10.0, 10.0, 100.0, 110.0);
+            let seen = InstrumentWatch::default().still(&frame, &face(bounds), &limits).pattern;
+            assert_eq!(seen.is_some(), is_room, "{width}: {seen:?}");
+            assert!(seen.is_none_or(|strength| strength > limits.attack_pattern), "{seen:?}");
+        }
+    }
+
     #[test]
     fn a_pattern_over_the_picture_is_seen_and_blocks_and_smooth_waves_are_not() {
         let strength = |level: &dyn Fn(f32, f32) -> f32| {
             let data = paint(640, 480, level);
-            InstrumentWatch::default().still(&frame(&data, 0), &face(FACE)).pattern.expect("tiles")
+            pattern(&data, FACE).expect("tiles")
         };
         let fringes = |x: f32, y: f32| 128.0 + blotches(x, y) + 12.0 * (0.9 * x + 0.5 * y).sin();
         assert!(strength(&fringes) > 20.0);
@@ -164,7 +243,12 @@ mod tests {
                 240.0 + y0 + (middle.y - 240.0) * grow,
             );
             let bounds = Rect::new(at.0 - width * 0.5, at.1 - height * 0.5, width, height);
-            let looked = watch.look(&frame(&data, look * 200), &face(bounds), &limits);
+            let looked = watch.look(
+                &frame(&data, look * 200),
+                &face(bounds),
+                &limits,
+                &policy::TextureLimits::default(),
+            );
             seen = looked.expect("a look is due");
         }
         seen
@@ -200,13 +284,91 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_slowly_is_followed_all_the_way() {
+        for period in [120.0, 160.0, 200.0] {
+            let wave = |x: f32| (x * std::f32::consts::TAU / period).sin();
+            let slow = |x: f32, y: f32| {
+                128.0 + 60.0 * wave(x) * wave(y + 30.0) + 50.0 * wave(0.8 * x - 0.6 * y)
+            };
+            let limits = policy::SurroundingsLimits::default();
+            let mut watch = InstrumentWatch::default();
+            let mut look = |number: u64| {
+                let (x0, y0) = (9.0 * number as f32, -4.0 * number as f32);
+                let data = paint(640, 480, |x, y| slow(x - x0, y - y0));
+                // The mesh stands still, so that it does not tell where the patches have gone.
+                watch.look(
+                    &frame(&data, number * 200),
+                    &face(FACE),
+                    &limits,
+                    &policy::TextureLimits::default(),
+                )
+            };
+            look(0);
+            let seen = look(1).expect("a look is due").following.expect("slow waves");
+            let motion = seen.motion;
+            let off = motion.carried.distance(Point2::new(9.0, -4.0));
+            assert!(off < 0.1 * 9.0f32.hypot(4.0), "{period}: {motion:?}");
+            assert!(motion.own < 0.1 * 9.0f32.hypot(4.0), "{period}: {motion:?}");
+        }
+    }
+
+    #[test]
+    fn looks_are_compared_with_their_neighbours_only() {
+        let limits = policy::SurroundingsLimits::default();
+        let draw = |width| {
+            paint(width, 480, |x, y| match (x - 320.0).abs().max((y - 240.0).abs() * 1.3) {
+                edge if edge < 240.0 => 150.0 + 0.8 * blotches(x, y),
+                edge if edge < 265.0 => 20.0,
+                _ => 120.0,
+            })
+        };
+        let every = limits.look_every_ms;
+        for (what, at, track, width, compared) in [
+            ("a neighbour", 5_000 + every, 1, 640, true),
+            ("the last that is near enough", 5_000 + limits.max_gap_ms(), 1, 640, true),
+            ("a gap", 5_001 + limits.max_gap_ms(), 1, 640, false),
+            ("time goes back", 4_900, 1, 640, false),
+            ("somebody else", 5_000 + every, 2, 640, false),
+            ("somebody else at once", 5_001, 2, 640, false),
+            ("another size", 5_000 + every, 1, 642, false),
+        ] {
+            let mut watch = InstrumentWatch::default();
+            let mut look = |at, track, width| {
+                let data = draw(width);
+                let frame = Frame::rgb(width, 480, &data, Timestamp::from_millis(at));
+                let face = Face { track, ..face(FACE) };
+                let texture = policy::TextureLimits::default();
+                watch.look(&frame.expect("a picture"), &face, &limits, &texture)
+            };
+            look(5_000, 1, 640);
+            let seen = look(at, track, width).expect("a look is due");
+            let motion = seen.border.expect("a border").motion;
+            assert_eq!(
+                (motion.is_some(), seen.following.is_some()),
+                (compared, compared),
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
     fn a_blank_wall_says_nothing() {
         let data = paint(640, 480, |_, _| 180.0);
         let limits = policy::SurroundingsLimits::default();
         let mut watch = InstrumentWatch::default();
-        assert!(watch.look(&frame(&data, 0), &face(FACE), &limits).is_some());
-        assert_eq!(watch.look(&frame(&data, 100), &face(FACE), &limits), None, "too soon");
-        let seen = watch.look(&frame(&data, 200), &face(FACE), &limits).expect("a look is due");
+        assert!(
+            watch
+                .look(&frame(&data, 0), &face(FACE), &limits, &policy::TextureLimits::default())
+                .is_some()
+        );
+        assert_eq!(
+            watch.look(&frame(&data, 100), &face(FACE), &limits, &policy::TextureLimits::default()),
+            None,
+            "too soon"
+        );
+        let seen = watch
+            .look(&frame(&data, 200), &face(FACE), &limits, &policy::TextureLimits::default())
+            .expect("a look is due");
         assert_eq!((seen.border, seen.following), (None, None));
         assert!(seen.pattern.is_some_and(|strength| strength < 0.01), "{seen:?}");
     }
@@ -233,7 +395,7 @@ mod tests {
                     .collect();
                 let at = Timestamp::from_millis(look as u64 * 200);
                 let frame = Frame::rgb(w, h, &data, at).expect("a picture");
-                let seen = watch.look(&frame, &face(Rect::new(x, y, width, height)), &limits);
+                let seen = watch.look(&frame, &face(Rect::new(x, y, width, height)), &limits, &policy::TextureLimits::default());
                 let seen = seen.expect("a look is due");
                 prop_assert_eq!(seen.pattern.is_some_and(f32::is_nan), false);
                 prop_assert!(seen.border.is_none_or(|border| (0.0..=1.0).contains(&border.strength)));

@@ -5,7 +5,8 @@
 //! none, but lines and slopes. So each tile, read pixel by pixel as the camera stored it, is measured by its
 //! **prominence**: the power of its strongest frequency over the strongest of those around it. Stripes that
 //! are really there, as of books, lie in some tiles only, and not on skin; hence the pattern is as strong
-//! as the strongest tile on the face has it, but no stronger than in so many tiles elsewhere, too.
+//! as a tile on the face has it, but no stronger than in two tiles elsewhere, too. None of the three overlaps
+//! another, and the face must be large enough for tiles on it to show nothing else.
 //!
 //! What is never looked at: slow changes; all frequencies along the axes, where the blocks of JPEG and video
 //! (scaled or not) and the lines of interlaced pictures lie, at the price of the fringes of a screen held
@@ -13,7 +14,7 @@
 
 use liveface_core::sample::{self, Border, Filter, TensorForm};
 use liveface_core::wide::{self, Work};
-use liveface_core::{Affine, Face, Frame, Point2};
+use liveface_core::{Affine, Face, Frame, Point2, policy};
 
 /// Side of a tile, in stored pixels: small, because fringes bend, and a power of two.
 const SIDE: usize = 64;
@@ -32,10 +33,11 @@ const RING: [isize; 2] = [3, 4];
 /// Power that noise of 2 levels has at each frequency: the window's power (its mean square is 0.375 in each
 /// direction) times the variance, summed over the tile. Fainter peaks are not seen.
 const NOISE_FLOOR: f32 = AREA as f32 * 0.375 * 0.375 * 4.0;
-/// Tiles on the face: their middles, in tiles from the middle of the face, and by how many tiles they stay
-/// inside its top and bottom.
-const ON_FACE: [(f32, f32); 4] = [(-0.5, 0.0), (0.5, 0.0), (0.0, -1.0), (0.0, 1.0)];
-const INSIDE: f32 = 0.4;
+/// Tiles on the face: whether their middles lie beside that of the face, above or below it; how far beside it at
+/// most, in tiles; and by how many tiles they stay inside its sides, and its top and bottom.
+const ON_FACE: [(f32, f32); 4] = [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)];
+const ASIDE: f32 = 0.5;
+const INSIDE: (f32, f32) = (0.5, 0.4);
 /// Tiles around it: their middles, in widths of the face from the middle of its box.
 const AROUND: [(f32, f32); 8] = [
     (-1.1, -0.3),
@@ -47,9 +49,6 @@ const AROUND: [(f32, f32); 8] = [
     (1.1, 0.4),
     (0.0, 1.35),
 ];
-/// A pattern lies over the picture as strongly as this many tiles have it.
-const TILES_WITH_IT: usize = 3;
-
 /// Measures them.
 #[derive(Default)]
 pub(super) struct Meter {
@@ -59,39 +58,55 @@ pub(super) struct Meter {
 
 impl Meter {
     /// How strong a regular pattern lies over the picture: the prominence of a frequency, about 1 to 3 where
-    /// there is none. `None` when the picture is smaller than a tile.
-    pub(super) fn strength(&mut self, frame: &Frame<'_>, face: &Face) -> Option<f32> {
+    /// there is none. `None` when the face, or what is around it, is too small for tiles that show it alone.
+    pub(super) fn strength(
+        &mut self,
+        frame: &Frame<'_>,
+        face: &Face,
+        limits: &policy::TextureLimits,
+    ) -> Option<f32> {
         let step = frame.reduction().factor() as f32;
         let tile = SIDE as f32 * step;
         let room = (frame.width() as f32 - tile, frame.height() as f32 - tile);
         let bounds = face.bounds;
         let all_finite =
             [bounds.x, bounds.y, bounds.width, bounds.height].iter().all(|v| v.is_finite());
-        if room.0 < 0.0 || room.1 < 0.0 || !all_finite {
+        let is_large = bounds.width.min(bounds.height) >= limits.min_face_tiles * tile;
+        if room.0 < 0.0 || room.1 < 0.0 || !all_finite || !is_large {
             return None;
         }
         let middle = bounds.centre();
-        let lift = (bounds.height * 0.5 - INSIDE * tile).max(0.0);
-        let on_face = ON_FACE.map(|(x, y)| Point2::new(middle.x + x * tile, middle.y + y * lift));
+        let aside = (bounds.width * 0.5 - INSIDE.0 * tile).clamp(0.0, ASIDE * tile);
+        let lift = (bounds.height * 0.5 - INSIDE.1 * tile).max(0.0);
+        let on_face = ON_FACE.map(|(x, y)| Point2::new(middle.x + x * aside, middle.y + y * lift));
         let around = AROUND
             .map(|(x, y)| Point2::new(middle.x + x * bounds.width, middle.y + y * bounds.width));
-        let mut prominence = |at: Point2| {
+        let mut look = |at: Point2| {
             // Whole stored pixels, so that nothing is interpolated.
             let corner = |middle: f32, room: f32| {
-                ((middle - tile * 0.5).clamp(0.0, room) / step).round() * step + (step - 1.0) * 0.5
+                ((middle - tile * 0.5).clamp(0.0, room) / step).round() * step
             };
-            let map =
-                Affine::scale_then_move(step, step, corner(at.x, room.0), corner(at.y, room.1));
-            self.prominence(frame, map)
+            let at = Point2::new(corner(at.x, room.0), corner(at.y, room.1));
+            let middle = (step - 1.0) * 0.5;
+            let map = Affine::scale_then_move(step, step, at.x + middle, at.y + middle);
+            (at, self.prominence(frame, map))
         };
-        let on_face = on_face.map(&mut prominence);
-        let around = around.map(&mut prominence);
-        let mut all = [0.0; ON_FACE.len() + AROUND.len()];
-        all[..ON_FACE.len()].copy_from_slice(&on_face);
-        all[ON_FACE.len()..].copy_from_slice(&around);
-        all.sort_unstable_by(|a, b| b.total_cmp(a));
-        let strongest = on_face.into_iter().fold(0.0, f32::max);
-        Some(strongest.min(all[TILES_WITH_IT - 1]))
+        let on_face = on_face.map(&mut look);
+        let around = around.map(&mut look);
+        // Tiles that were moved into the picture may lie on another, and show the same again.
+        let apart = |a: Point2, b: Point2| (a.x - b.x).abs().max((a.y - b.y).abs()) >= tile;
+        let mut strongest: Option<f32> = None;
+        for (on, here) in on_face {
+            for (index, &(first, one)) in around.iter().enumerate() {
+                for &(second, other) in &around[..index] {
+                    if apart(on, first) && apart(on, second) && apart(first, second) {
+                        let all = here.min(one).min(other);
+                        strongest = Some(strongest.map_or(all, |strongest| strongest.max(all)));
+                    }
+                }
+            }
+        }
+        strongest
     }
 
     /// The larger prominence of brightness and colour in the tile that `map` goes to.
