@@ -560,7 +560,7 @@ section! {
         /// How the challenges were answered.
         response: Weight = Weight { weight: 0.5, attack_below: 0.05, retry_below: 0.3, required: false };
         /// What moves with the face.
-        surroundings: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
+        surroundings: Weight = Weight { weight: 1.0, attack_below: 0.25, retry_below: 0.4, required: false };
         /// Patterns of screens and prints. Not required: a face that is small in pixels cannot be looked at.
         texture: Weight = Weight { weight: 1.0, attack_below: 0.2, retry_below: 0.4, required: false };
         /// Whether the frames are a camera's.

@@ -64,8 +64,8 @@ pub(crate) fn judge(findings: &[Finding], limits: &Fusion) -> (Verdict, Vec<Reas
     }
     let mut reasons = against(findings, |finding| {
         let limits = weight(finding.evidence, limits);
-        // Written so that what is no number speaks against.
-        finding.score.is_some_and(|score| !(score >= limits.retry_below))
+        // What is no number speaks against.
+        finding.score.is_some_and(|score| score.is_nan() || score < limits.retry_below)
     });
     let is_missing = |f: &&Finding| f.score.is_none() && weight(f.evidence, limits).required;
     for missing in findings.iter().filter(is_missing) {
