@@ -46,6 +46,9 @@ pub enum BundleError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The store's key cannot be had.
+    #[error(transparent)]
+    Key(#[from] crate::keys::KeyError),
     /// The store has no capture under this tag.
     #[error("there is no capture under the tag `{tag}`")]
     NoSuchTag {

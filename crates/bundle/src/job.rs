@@ -13,10 +13,41 @@ pub enum JobStage {
     /// not have heard of it, and has not got the zip; with one it accepted the job, and may have the
     /// zip.
     Prepared,
-    /// The server has the upload zip; the result is to be asked for.
+    /// The images were sent in one request and whether the server took them is not known (V3 has no
+    /// way to ask): sending them again could make a second job.
+    Unclear,
+    /// The server has the images; the result is to be asked for.
     Uploaded,
     /// The final answer is here.
     Final,
+}
+
+/// The protocol that a job is sent with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// `/upload`, a `PUT` of the zip, `/job_status`.
+    #[default]
+    V1,
+    /// `/v3/registration` and `/v3/authentication` with the images as parts of one request, `/v3/status`.
+    V3,
+}
+
+/// A person's consent, as V3 wants it told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// When it was given, in UTC, as `2026-01-02T03:04:05.678Z`.
+    pub granted_at: String,
+    /// The language of the notice that was shown: two capital letters.
+    pub notice_language: String,
+    /// The https address of the privacy policy that was shown.
+    pub notice_privacy_policy_url: String,
+}
+
+impl std::fmt::Debug for Consent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Consent(..)")
+    }
 }
 
 /// A job: what was asked for and how far it has come.
@@ -49,6 +80,18 @@ pub struct JobState {
     /// Fields of an identity document or person.
     #[serde(default)]
     pub id_info: BTreeMap<String, String>,
+    /// The protocol.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Who the person is (V3): `given_names`, `last_name`, and `email` or `phone_number`.
+    #[serde(default)]
+    pub user_details: BTreeMap<String, String>,
+    /// The person's consent (V3).
+    #[serde(default)]
+    pub consent: Option<Consent>,
+    /// The result that a sandbox is to give (V3), such as 840.
+    #[serde(default)]
+    pub sandbox_result: Option<u32>,
     /// Further facts about the capture, each with a name, a value and a timestamp.
     #[serde(default)]
     pub metadata: Vec<serde_json::Value>,

@@ -7,7 +7,7 @@
 //! stranger.
 //!
 //! ```
-//! use liveface_bundle::{Capture, Store, Tag, encode};
+//! use liveface_bundle::{Capture, KeyFile, Store, Tag, encode};
 //! use liveface_core::{CaptureRecord, Frame, ShotKind, Timestamp, Verdict};
 //!
 //! # let directory = tempfile::tempdir()?;
@@ -26,7 +26,8 @@
 //!     guidance: vec![],
 //!     frames: Default::default(),
 //! };
-//! let store = Store::open(directory.path().join("captures"))?;
+//! let path = directory.path().join("captures");
+//! let store = Store::open(&path, &KeyFile::beside(&path))?;
 //! let tag = Tag::generate()?;
 //! store.save(&tag, &Capture { images: vec![selfie], record })?;
 //! assert_eq!(store.load(&tag)?.images[0].file_name(), "si_selfie_1500.jpg");
@@ -39,6 +40,7 @@ mod encode;
 mod error;
 mod info;
 mod job;
+mod keys;
 mod manifest;
 mod store;
 mod submission;
@@ -54,7 +56,8 @@ pub use info::{
     ApiVersion, ImageEntry, Info, InfoRequest, MiscInformation, PackageInformation, PartnerParams,
     UserData, image_type,
 };
-pub use job::{JobStage, JobState};
+pub use job::{Consent, JobStage, JobState, Protocol};
+pub use keys::{KeyError, KeyFile, KeyProvider, StoreKey};
 pub use store::{Store, TagState, TagSummary};
 pub use submission::Submission;
 pub use tag::Tag;

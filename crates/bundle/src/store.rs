@@ -26,6 +26,7 @@ use crate::capture::Capture;
 use crate::disk::{self, Sharing};
 use crate::error::BundleError;
 use crate::job::{JobStage, JobState};
+use crate::keys::{KeyProvider, StoreKey};
 use crate::manifest::{GENERATION_PREFIX, Manifest, Pointer};
 use crate::submission::Submission;
 use crate::tag::{TAG_PREFIX, Tag};
@@ -74,19 +75,22 @@ pub struct TagSummary {
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    #[expect(dead_code, reason = "files are encrypted next")]
+    key: StoreKey,
 }
 
 impl Store {
-    /// The store in the directory `path`, which is made when it is missing. On Unix its
-    /// directories and files are for their owner only.
+    /// The store in the directory `path`, encrypted with the key of `keys`. Both are made when they
+    /// are missing. On Unix the directories and files are for their owner only.
     ///
     /// # Errors
-    /// When the directory cannot be made or used.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, BundleError> {
+    /// When the directory or the key cannot be made or used.
+    pub fn open(path: impl AsRef<Path>, keys: &dyn KeyProvider) -> Result<Self, BundleError> {
         let path = path.as_ref();
         let root = std::path::absolute(path).map_err(BundleError::io("find", path))?;
         disk::create_directories(&root)?;
-        let store = Self { root };
+        let key = keys.existing()?.map_or_else(|| keys.create(), Ok)?;
+        let store = Self { root, key };
         store.lock(Sharing::Shared)?;
         Ok(store)
     }
@@ -443,7 +447,7 @@ fn names_in(directory: &Path) -> Result<Vec<String>, BundleError> {
 fn state(job: Option<&JobState>) -> TagState {
     match job.map(|job| job.stage) {
         None => TagState::Idle,
-        Some(JobStage::Prepared | JobStage::Uploaded) => TagState::Submitting,
+        Some(JobStage::Prepared | JobStage::Unclear | JobStage::Uploaded) => TagState::Submitting,
         Some(JobStage::Final) => TagState::Submitted,
     }
 }
@@ -498,6 +502,10 @@ mod tests {
             allow_re_enroll: false,
             use_enrolled_image: false,
             id_info: BTreeMap::new(),
+            protocol: Default::default(),
+            user_details: BTreeMap::new(),
+            consent: None,
+            sandbox_result: None,
             metadata: vec![],
             created: now(),
             stage,
@@ -520,7 +528,7 @@ mod tests {
     ) -> u32 {
         for steps in 0.. {
             let directory = tempfile::tempdir().unwrap();
-            let store = Store::open(directory.path()).unwrap();
+            let store = Store::open(directory.path(), &StoreKey::from_bytes([7; 32])).unwrap();
             prepare(&store);
             let done = crash::after(steps, || work(&store)).is_ok();
             check(&store);
@@ -613,7 +621,7 @@ mod tests {
     fn a_save_that_fails_in_a_live_process_removes_what_it_wrote() {
         for steps in 0.. {
             let directory = tempfile::tempdir().unwrap();
-            let store = Store::open(directory.path()).unwrap();
+            let store = Store::open(directory.path(), &StoreKey::from_bytes([7; 32])).unwrap();
             store.save(&tag(), &capture(1)).unwrap();
             let failed = crash::once_after(steps, || store.save(&tag(), &capture(2))).is_err();
             let found = store.load(&tag()).unwrap();

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::capture;
-use liveface_bundle::{BundleError, Store, Tag};
+use liveface_bundle::{BundleError, Store, StoreKey, Tag};
 
 const STORE: &str = "LIVEFACE_TEST_STORE";
 
@@ -23,7 +23,7 @@ fn tag() -> Tag {
 #[ignore = "the test below runs this in a child process"]
 fn saver() {
     let Ok(path) = std::env::var(STORE) else { return };
-    let store = Store::open(path).unwrap();
+    let store = Store::open(path, &StoreKey::from_bytes([7; 32])).unwrap();
     let next = store.load(&tag()).map_or(0, |found| found.record.seed + 1);
     for number in next.. {
         store.save(&tag(), &capture(number)).unwrap();
@@ -48,7 +48,7 @@ fn start(store: &Store) -> Child {
 #[test]
 fn after_a_kill_every_listed_tag_loads_wholly_and_is_old_or_new() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path()).unwrap();
+    let store = Store::open(directory.path(), &StoreKey::from_bytes([7; 32])).unwrap();
     let (mut kills_with_tag, mut saves) = (0, 0);
     for round in 0..40u64 {
         let begun = Instant::now();

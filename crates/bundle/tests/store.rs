@@ -7,12 +7,12 @@ use std::fs;
 use std::path::Path;
 
 use common::{capture, job};
-use liveface_bundle::{BundleError, JobStage, Store, Tag, TagState};
+use liveface_bundle::{BundleError, JobStage, Store, StoreKey, Tag, TagState};
 use proptest::prelude::*;
 
 fn store() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path().join("a/b")).unwrap();
+    let store = Store::open(directory.path().join("a/b"), &StoreKey::from_bytes([7; 32])).unwrap();
     (directory, store)
 }
 
@@ -24,7 +24,7 @@ fn tag(name: &str) -> Tag {
 fn what_is_saved_is_loaded_the_same() {
     let (_directory, store) = store();
     store.save(&tag("visit 7"), &capture(1)).unwrap();
-    let again = Store::open(store.path()).unwrap();
+    let again = Store::open(store.path(), &StoreKey::from_bytes([7; 32])).unwrap();
     assert_eq!(again.load(&tag("visit 7")).unwrap(), capture(1));
 
     let files = again.image_files(&tag("visit 7")).unwrap();

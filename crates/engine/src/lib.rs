@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! use liveface::camera::{FrameSource, Subject};
-//! use liveface::{Engine, Event, Policy, Store, Tag, Verdict};
+//! use liveface::{Engine, Event, KeyFile, Policy, Store, Tag, Verdict};
 //!
 //! let engine = Engine::load(&Default::default())?;
 //! let mut session = engine.session(Policy::preset("smart-selfie")?, 1)?;
@@ -23,7 +23,8 @@
 //! }
 //! let capture = session.finish();
 //! if capture.record.verdict == Verdict::Live {
-//!     Store::open("captures")?.save(&Tag::generate()?, &capture)?;
+//!     let store = Store::open("captures", &KeyFile::beside("captures"))?;
+//!     store.save(&Tag::generate()?, &capture)?;
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -43,7 +44,9 @@ pub use event::Event;
 pub use nonce::seed_of_nonce;
 pub use session::{JpegFrame, Session};
 
-pub use liveface_bundle::{BundleError, Capture, CapturedImage, Store, Tag};
+pub use liveface_bundle::{
+    BundleError, Capture, CapturedImage, KeyError, KeyFile, KeyProvider, Store, StoreKey, Tag,
+};
 /// Where frames come from.
 pub use liveface_camera as camera;
 pub use liveface_core::{

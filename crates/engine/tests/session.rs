@@ -187,7 +187,7 @@ fn sessions_on_one_engine_do_not_disturb_each_other() {
 fn a_capture_survives_the_store() {
     let directory = tempfile::tempdir().unwrap();
     let (capture, _) = capture(&engine(), "clips-m1", push);
-    let store = Store::open(directory.path()).unwrap();
+    let store = Store::open(directory.path(), &liveface::StoreKey::from_bytes([7; 32])).unwrap();
     let tag = Tag::new("kept").unwrap();
     store.save(&tag, &capture).unwrap();
     assert!(store.load(&tag).unwrap() == capture);

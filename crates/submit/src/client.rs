@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use liveface_bundle::{
-    BundleError, Capture, Info, InfoRequest, JobStage, JobState, PartnerParams, Store, Submission,
-    Tag, now, upload_zip,
+    BundleError, Capture, Info, InfoRequest, JobStage, JobState, PartnerParams, Protocol, Store,
+    Submission, Tag, now, upload_zip,
 };
 use liveface_core::Verdict;
 use serde_json::Value;
@@ -264,6 +264,10 @@ impl Client {
             allow_re_enroll: request.allow_re_enroll,
             use_enrolled_image: request.use_enrolled_image,
             id_info: request.id_info.clone(),
+            protocol: Protocol::V1,
+            user_details: BTreeMap::new(),
+            consent: None,
+            sandbox_result: None,
             created,
             stage: JobStage::Prepared,
             ref_id: None,

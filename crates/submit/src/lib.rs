@@ -7,10 +7,10 @@
 //! job id.
 //!
 //! ```no_run
-//! use liveface_bundle::{Store, Tag};
+//! use liveface_bundle::{KeyFile, Store, Tag};
 //! use liveface_submit::{ApiKeySigner, Client, ClientConfig, Environment, JobRequest};
 //!
-//! let store = Store::open("captures")?;
+//! let store = Store::open("captures", &KeyFile::beside("captures"))?;
 //! let signer = ApiKeySigner::new("2345", "the API key")?;
 //! let client = Client::new(ClientConfig::new(Environment::Sandbox), signer)?;
 //! let request = JobRequest::new("user-0001");
@@ -31,6 +31,7 @@ mod http;
 mod request;
 mod result;
 pub mod signature;
+mod transport;
 pub mod wire;
 
 pub use client::{Client, ClientConfig, PollPolicy, Progress};
@@ -40,3 +41,4 @@ pub use error::SubmitError;
 pub use request::{GeoInfo, JobRequest, JobType};
 pub use result::{ActionResult, Decision, JobOutcome, JobResult};
 pub use signature::{ApiKeySigner, Signed, Signer, SignerError};
+pub use transport::{CancelToken, Control, Method, Request, Response, Transport, TransportError};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::{Answer, KEY, Server, client, good, refusal, store, tag};
-use liveface_bundle::Store;
+use liveface_bundle::{Store, StoreKey};
 use liveface_submit::JobRequest;
 
 const STORE: &str = "LIVEFACE_TEST_STORE";
@@ -20,7 +20,7 @@ const URL: &str = "LIVEFACE_TEST_URL";
 #[ignore = "the test below runs this in a child process"]
 fn sender() {
     let (Ok(path), Ok(url)) = (std::env::var(STORE), std::env::var(URL)) else { return };
-    let store = Store::open(path).unwrap();
+    let store = Store::open(path, &StoreKey::from_bytes([7; 32])).unwrap();
     let _ = client(&url, KEY).register(&store, &tag(), &JobRequest::new("user-0001"), None);
 }
 

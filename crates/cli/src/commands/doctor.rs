@@ -73,7 +73,8 @@ pub(crate) fn run(common: &Common, options: &DoctorOptions) -> Result<Exit, Fail
 /// Opens the store and reads every capture in it.
 fn store(options: &DoctorOptions) -> Result<String, String> {
     let path = super::store_path(&options.store).map_err(|failure| failure.to_string())?;
-    let store = liveface::Store::open(&path).map_err(|error| error.to_string())?;
+    let store = liveface::Store::open(&path, &liveface::KeyFile::beside(&path))
+        .map_err(|error| error.to_string())?;
     let tags = store.tags().map_err(|error| error.to_string())?;
     for summary in &tags {
         store.load(&summary.tag).map_err(|error| error.to_string())?;

@@ -16,7 +16,7 @@ pub(crate) mod tags;
 
 use std::path::{Path, PathBuf};
 
-use liveface::{Engine, EngineConfig, ModelProvider, ModelSource, Policy, Store};
+use liveface::{Engine, EngineConfig, KeyFile, ModelProvider, ModelSource, Policy, Store};
 
 use crate::args::{Common, StoreOption};
 use crate::console;
@@ -79,5 +79,6 @@ fn store_path(option: &StoreOption) -> Result<PathBuf, Failure> {
 }
 
 fn store(option: &StoreOption) -> Result<Store, Failure> {
-    Ok(Store::open(store_path(option)?)?)
+    let path = store_path(option)?;
+    Ok(Store::open(&path, &KeyFile::beside(&path))?)
 }

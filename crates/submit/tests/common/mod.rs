@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use liveface_bundle::{Capture, Store, Tag, encode};
+use liveface_bundle::{Capture, Store, StoreKey, Tag, encode};
 use liveface_core::{CaptureRecord, Frame, ShotKind, Timestamp, Verdict};
 use liveface_submit::{ApiKeySigner, Client, ClientConfig, Environment, PollPolicy, signature};
 use serde_json::{Value, json};
@@ -220,7 +220,7 @@ pub fn good(request: &Request, code: &str) -> Answer {
 /// A store with a capture under the tag `visit`.
 pub fn store() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path()).unwrap();
+    let store = Store::open(directory.path(), &StoreKey::from_bytes([7; 32])).unwrap();
     store.save(&tag(), &capture(Verdict::Live)).unwrap();
     (directory, store)
 }
