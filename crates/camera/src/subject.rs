@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use liveface_core::split_mix::{GOLDEN, mix};
 use liveface_core::{Frame, Guidance, Timestamp};
 
 use crate::FrameSource;
@@ -199,11 +200,11 @@ impl Subject {
 fn add_noise(pixels: &mut [u8], index: u64) {
     /// Bytes at a time, so that the compiler makes vector code of what is done with them.
     const BLOCK: usize = 64;
-    let start = mix(index);
+    let start = scattered(index);
     for (number, block) in (0u64..).zip(pixels.chunks_mut(BLOCK)) {
         let mut bits = [[0u8; 8]; BLOCK / 8];
         for (word, bits) in (number * (BLOCK as u64 / 8)..).zip(&mut bits) {
-            *bits = mix(start.wrapping_add(word)).to_le_bytes();
+            *bits = scattered(start.wrapping_add(word)).to_le_bytes();
         }
         for (byte, bits) in block.iter_mut().zip(bits.as_flattened()) {
             *byte = byte.saturating_add(bits & 1).saturating_sub(bits >> 1 & 1);
@@ -211,13 +212,9 @@ fn add_noise(pixels: &mut [u8], index: u64) {
     }
 }
 
-/// Bits all over from a number: the step of the generator `SplitMix64`, of Steele, Lea and Flood
-/// (OOPSLA 2014).
-const fn mix(number: u64) -> u64 {
-    let z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
+/// Bits all over from a number.
+const fn scattered(number: u64) -> u64 {
+    mix(number.wrapping_mul(GOLDEN))
 }
 
 impl FrameSource for Subject {

@@ -17,6 +17,7 @@ mod guidance;
 pub mod policy;
 mod quality;
 pub mod sample;
+pub mod split_mix;
 pub mod wide;
 
 pub use capture::{

@@ -19,6 +19,7 @@
 
 use liveface_core::Challenge;
 use liveface_core::policy::ChallengeLimits;
+use liveface_core::split_mix::{GOLDEN, mix};
 
 /// The order of turns that `seed` and the policy give in try `attempt`, which counts from 0 and goes up with
 /// each restart of the sequence.
@@ -70,11 +71,8 @@ impl Draw {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mix(self.0)
     }
 
     /// A number from 0 to `n` - 1.

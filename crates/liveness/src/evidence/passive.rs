@@ -1,6 +1,8 @@
 //! The passive check: what its model says of the pictures, and of frames between them.
 
-use liveface_core::{EvidenceKind, Finding, Policy, Reason, ShotKind, ShotRecord};
+use liveface_core::{EvidenceKind, Finding, Policy, Reason, ShotRecord};
+
+use crate::summary;
 
 /// Steps in which scores are counted.
 const STEPS: usize = 100;
@@ -45,12 +47,10 @@ impl Candidates {
 /// do. A picture without a score leaves no finding: it might have been the one that speaks of an attack.
 pub(crate) fn finding(shots: &[ShotRecord], candidates: &Candidates, policy: &Policy) -> Finding {
     let limits = &policy.presentation;
-    let is_attack = |live: f32| live < limits.attack_below;
     let scored = shots.iter().all(|shot| shot.pad_live.is_some());
-    let attacks = shots.iter().filter_map(|shot| shot.pad_live).filter(|live| is_attack(*live));
-    let few = attacks.count() as u32 <= limits.max_attack_images;
-    let mut selfies = shots.iter().filter(|shot| shot.kind == ShotKind::Selfie);
-    let selfie_passes = selfies.all(|selfie| selfie.pad_live.is_some_and(|live| !is_attack(live)));
+    let pictures = summary::passive(shots, policy);
+    let few = pictures.pad_attack_images <= limits.max_attack_images;
+    let selfie_passes = !pictures.pad_live_selfie.is_some_and(|live| live < limits.attack_below);
     let medians = [candidates.median_with(shots), Candidates::default().median_with(shots)];
     let median = medians.into_iter().flatten().min_by(f32::total_cmp);
     let score = median.filter(|_| scored).map(|median| {
