@@ -38,6 +38,7 @@ mod capture;
 mod disk;
 mod encode;
 mod error;
+mod fuzzing;
 mod info;
 mod job;
 mod keys;
@@ -55,6 +56,8 @@ mod zip_reader;
 pub use capture::{Capture, CapturedImage};
 pub use encode::encode;
 pub use error::BundleError;
+#[doc(hidden)]
+pub use fuzzing::fuzz_store_file;
 pub use info::{
     ApiVersion, ImageEntry, Info, InfoRequest, MiscInformation, PackageInformation, PartnerParams,
     UserData, image_type,

@@ -34,11 +34,17 @@ pub(crate) struct Pointer {
 impl Pointer {
     /// The pointer to `generation`, whose manifest is `manifest`.
     pub(crate) fn new(tag: &Tag, generation: &str, number: u64, manifest: &[u8]) -> Self {
+        let generation = generation.to_owned();
+        Self { generation, number, ..Self::of(FORMAT, tag, manifest) }
+    }
+
+    /// A pointer of `format` to a manifest, in no generation.
+    pub(crate) fn of(format: u32, tag: &Tag, manifest: &[u8]) -> Self {
         Self {
-            format: FORMAT,
+            format,
             tag: tag.clone(),
-            generation: generation.to_owned(),
-            number,
+            generation: String::new(),
+            number: 0,
             manifest_sha256: sha256(manifest),
         }
     }

@@ -159,8 +159,7 @@ impl Vault {
         sealed.extend_from_slice(&salt);
         let header: [u8; FILE_HEADER] = *sealed.first_chunk().ok_or(BundleError::Sealing)?;
         let key = self.file_key(&salt, place);
-        let mut stream =
-            EncryptorBE32::<ChaCha20Poly1305>::new((&*key).into(), &Array::default());
+        let mut stream = EncryptorBE32::<ChaCha20Poly1305>::new((&*key).into(), &Array::default());
         // The last chunk is whatever remains of at most a chunk, so there always is one.
         let mut rest = plaintext;
         let mut buffer = chunk_buffer();
@@ -196,8 +195,7 @@ impl Vault {
         }
         let wrong = "it was changed, or belongs in another place or store";
         let key = self.file_key(salt, place);
-        let mut stream =
-            DecryptorBE32::<ChaCha20Poly1305>::new((&*key).into(), &Array::default());
+        let mut stream = DecryptorBE32::<ChaCha20Poly1305>::new((&*key).into(), &Array::default());
         let mut plaintext = Zeroizing::new(Vec::with_capacity(rest.len()));
         let mut buffer = chunk_buffer();
         let full = CHUNK + CHUNK_TAG;

@@ -50,7 +50,12 @@ fn images_are_exported_for_their_owner_in_the_place_of_an_earlier_export() {
     store.export_images(&tag("b"), &out).unwrap();
     assert_eq!(
         names_in(&out),
-        ["si_liveness_2000.jpg", "si_liveness_2010.jpg", "si_selfie_2005.jpg", "si_selfie_mine.jpg"]
+        [
+            "si_liveness_2000.jpg",
+            "si_liveness_2010.jpg",
+            "si_selfie_2005.jpg",
+            "si_selfie_mine.jpg"
+        ]
     );
 
     assert!(matches!(store.export_images(&tag("c"), &out), Err(BundleError::NoSuchTag { .. })));
