@@ -345,7 +345,7 @@ fn a_full_disk_is_named_and_loses_nothing() {
     let (mut failed_to_open, mut failed_to_save, mut failed_to_note) = (0, 0, 0);
     let mut saved = 0;
     let mut last = None;
-    for pages in (0..50).rev() {
+    for pages in (0..51).rev() {
         let _ = fs::remove_file(&filler);
         let mut left = pages * 4096;
         while fs::write(&filler, vec![1; left]).is_err() {
