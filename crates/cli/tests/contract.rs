@@ -182,12 +182,83 @@ fn without_a_tag_one_is_made_and_a_seed_is_drawn() {
 }
 
 #[test]
+fn a_tag_in_use_is_refused_before_the_capture_and_replaced_on_purpose() {
+    let place = Place::new();
+    place.capture("clips-f1", "1", "mine").expect(0);
+    let before = place.show("mine");
+    // Refused without a look at the recording, which is not there.
+    let again = ["capture", "--subject", "nowhere", "--tag", "mine"];
+    place.run(again).refused(2, &["`mine` already", "--replace"]);
+    assert_eq!(place.show("mine"), before);
+    let subject = "fixtures/clips-m1";
+    place.run(["capture", "--subject", subject, "--tag", "mine", "--replace"]).expect(0);
+    assert_ne!(place.show("mine")["record"]["seed"], before["record"]["seed"]);
+    place.run(["capture", "--subject", subject, "--replace"]).refused(2, &["--tag"]);
+}
+
+#[test]
+fn images_leave_the_store_when_asked_for_and_captures_when_they_are_too_many() {
+    let place = Place::new();
+    place.capture("clips-f1", "1", "first").expect(0);
+    place.capture("clips-m1", "1", "second").expect(0);
+    let names = place.show("first")["images"].clone();
+    let out = place.text("out");
+    let exported = place.run(["tags", "export", "first", "--out", &out, "--json"]).expect(0).json();
+    let files: Vec<_> = exported["files"].as_array().unwrap().iter().map(text).collect();
+    assert_eq!(files.len(), 8);
+    for (file, name) in files.iter().zip(names.as_array().unwrap()) {
+        assert_eq!(*file, format!("{out}/{}", text(name)));
+        assert!(image::open(file).unwrap().width() > 0);
+    }
+    place.run(["tags", "export", "third", "--out", &out]).refused(2, &["no capture"]);
+
+    place.run(["tags", "retain"]).refused(2, &["--max-age", "--max-count"]);
+    let retain = |limit: &[&str]| {
+        let arguments = ["tags", "retain", "--json"].iter().chain(limit).copied();
+        place.run(arguments).expect(0).json()
+    };
+    assert_eq!(retain(&["--max-age", "1"]), json!({ "cleared": 0, "tags": [] }));
+    let limits = ["--max-age", "1", "--max-count", "1"];
+    assert_eq!(retain(&limits), json!({ "cleared": 1, "tags": ["first"] }));
+    assert_eq!(place.run(["tags", "retain", "--max-count=0"]).expect(0).stdout, "Cleared 1.\n");
+    assert_eq!(place.tags(), []);
+}
+
+#[test]
+fn the_key_can_lie_elsewhere_and_a_store_without_it_says_so() {
+    let place = Place::new();
+    let key = place.text("keys/mine");
+    let list = ["tags", "list", "--key-file", &key];
+    place.run(list).expect(0);
+    assert!(!place.path("store.key").exists());
+    place.run(["tags", "--key-file", &key, "list"]).expect(0);
+    let capture = ["capture", "--subject", "fixtures/clips-f1", "--key-file", &key];
+    place.run(capture).expect(0);
+    let report = place.run(["doctor", "--json", "--key-file", &key]).expect(0).json();
+    assert!(text(&report["checks"][2]["detail"]).contains(&key), "{report}");
+
+    place.run(["tags", "list"]).refused(2, &["store.key", "holds no key", "put the key back"]);
+    let report = place.run(["doctor", "--json"]).expect(5).json();
+    assert_eq!(checks(&report)[2], ("store", false));
+    assert!(text(&report["checks"][2]["detail"]).contains("store.key"), "{report}");
+    place.write("store.key", "0".repeat(64));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(place.path("store.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    place.run(["tags", "list"]).refused(2, &["store.key", "another key"]);
+}
+
+#[test]
 fn a_tag_is_a_name_and_never_a_path() {
     let place = Place::new();
     place.capture("clips-f1", "1", "../../x").expect(0);
     assert_eq!(place.tags(), [("../../x".to_owned(), "idle".to_owned())]);
     let names = fs::read_dir(place.path("")).unwrap();
-    assert_eq!(names.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>(), ["store"]);
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["store", "store.key"]);
 }
 
 #[test]
@@ -493,11 +564,12 @@ fn doctor_says_what_is_wrong_with_the_runtime_and_the_store() {
     assert_eq!(checks(&report)[..2], [("runtime", false), ("models", false)]);
 
     place.capture("clips-f1", "1", "mine").expect(0);
-    let image = text(&place.show("mine")["images"][3]);
+    let image = place.kept("image-3");
     fs::write(&image, "no image").unwrap();
+    let image = image.to_str().unwrap();
     let report = place.run(["doctor", "--json"]).expect(5).json();
     assert_eq!(checks(&report)[2], ("store", false));
-    assert!(text(&report["checks"][2]["detail"]).contains(&image), "{report}");
+    assert!(text(&report["checks"][2]["detail"]).contains(image), "{report}");
 }
 
 #[test]
@@ -654,12 +726,17 @@ fn paths_need_not_be_text() {
     let name = OsStr::from_bytes(b"caf\xe9");
     let run_in = |arguments: &[&str]| {
         let mut command = place.command(arguments.iter().copied());
-        run(command.env("LIVEFACE_STORE", place.path("").join(name)))
+        command.env("LIVEFACE_STORE_KEY_FILE", place.path("").join(name).with_extension("key"));
+        command.env("LIVEFACE_STORE", place.path("").join(name));
+        command
     };
     fs::rename(place.path("store"), place.path("").join(name)).unwrap();
-    let shown = run_in(&["tags", "show", "mine", "--json"]).expect(0).json();
-    assert!(text(&shown["images"][0]).contains("caf\u{fffd}"), "{shown}");
-    let mut bundle = place.command(["bundle", "mine", "--json", "--out"]);
+    let key = place.path("").join(name).with_extension("key");
+    fs::rename(place.path("store.key"), key).unwrap();
+    let mut export = run_in(&["tags", "export", "mine", "--json", "--out"]);
+    let files = run(export.arg(place.path("").join(name).with_extension("d"))).expect(0).json();
+    assert!(text(&files["files"][0]).contains("caf\u{fffd}"), "{files}");
+    let mut bundle = run_in(&["bundle", "mine", "--json", "--out"]);
     bundle.arg(place.path("").join(name).with_extension("zip"));
-    run(bundle.env("LIVEFACE_STORE", place.path("").join(name))).expect(0);
+    run(&mut bundle).expect(0);
 }

@@ -45,8 +45,9 @@ fn results(name: &str, option: &str, fixture: &str, preset: &str, code: i32) -> 
     let events = place.run(arguments).expect(code).stdout;
     let mut files = vec![(format!("{name}.jsonl"), events)];
     if code == 0 {
-        let images = place.show(&tag)["images"].as_array().unwrap().iter().map(text).collect();
-        let images: Vec<String> = images;
+        let export = ["tags", "export", &tag, "--out", &place.text("images"), "--json"];
+        let exported = place.run(export).expect(0).json();
+        let images: Vec<_> = exported["files"].as_array().unwrap().iter().map(text).collect();
         let sum_of = |image: &String| {
             let name = image.rsplit(['/', '\\']).next().unwrap();
             line_of(name, &fs::read(image).unwrap())

@@ -62,7 +62,7 @@ fn capture(place: &Place, subject: &str) -> Command {
     let subject = format!("fixtures/{subject}");
     let capture = ["capture", "--json", "--subject", &subject, "--seed", "1", "--tag", "kiosk"];
     let mut command = place.command(capture);
-    command.args(["--policy", &policy]);
+    command.args(["--policy", &policy, "--replace"]);
     command
 }
 
@@ -204,7 +204,7 @@ fn a_killed_registration_goes_on_as_the_same_job() {
     let sandbox = Sandbox::start(&place);
     place.capture("clips-f1", "1", "kiosk").expect(0);
     let zip = place.bundle("kiosk");
-    let pristine = place.path("pristine");
+    let (pristine, key) = (place.path("pristine"), place.path("store.key"));
     copy(&place.path("store"), &pristine);
 
     // A registration for a user and a store of the round's own.
@@ -212,6 +212,7 @@ fn a_killed_registration_goes_on_as_the_same_job() {
         let user = format!("user-{round}");
         let mut command = sandbox.command(&place, &["register", "kiosk", "--user-id", &user]);
         command.env("LIVEFACE_STORE", place.path(&format!("store-{round}")));
+        command.env("LIVEFACE_STORE_KEY_FILE", &key);
         command
     };
     copy(&pristine, &place.path("store-0"));
@@ -243,7 +244,9 @@ fn a_killed_registration_goes_on_as_the_same_job() {
         let early = kill(child);
 
         let look = |arguments: &[&str]| {
-            run(place.command(arguments.iter().copied()).env("LIVEFACE_STORE", &store)).expect(0)
+            let mut command = place.command(arguments.iter().copied());
+            command.env("LIVEFACE_STORE", &store).env("LIVEFACE_STORE_KEY_FILE", &key);
+            run(&mut command).expect(0)
         };
         let listed = look(&["tags", "list", "--json"]).json();
         assert_eq!(listed["tags"][0]["tag"], "kiosk", "round {round}, killed at {at:?}");

@@ -152,7 +152,7 @@ fn a_broken_recording_is_named_and_an_earlier_capture_stays_as_it_was() {
     ];
     for (name, frames, file) in cases {
         let path = place.recording(name, frames);
-        let replay = ["capture", "--json", "--replay", &path, "--tag", "mine"];
+        let replay = ["capture", "--json", "--replay", &path, "--tag", "mine", "--replace"];
         let ended = place.run(replay).expect(2);
         assert!(ended.stderr.contains(&format!("{path}/{file}")), "{}", ended.stderr);
         assert_eq!(ended.events("verdict"), [] as [Value; 0]);
@@ -168,7 +168,8 @@ fn a_broken_recording_is_named_and_an_earlier_capture_stays_as_it_was() {
     }
     fs::write(subject.join("smile/009.jpg"), "no image").unwrap();
     let subject = subject.to_str().unwrap();
-    let ended = place.run(["capture", "--json", "--subject", subject, "--tag", "mine"]).expect(2);
+    let capture = ["capture", "--json", "--subject", subject, "--tag", "mine", "--replace"];
+    let ended = place.run(capture).expect(2);
     assert!(ended.stderr.contains("smile/009.jpg"), "{}", ended.stderr);
     assert!(!ended.events("shot").is_empty());
 
@@ -181,7 +182,7 @@ fn a_refused_attempt_leaves_an_earlier_capture_as_it_was() {
     let place = Place::new();
     place.capture("clips-f1", "1", "mine").expect(0);
     let before = place.show("mine");
-    let replay = ["capture", "--replay", "fixtures/sequence-m1", "--tag", "mine"];
+    let replay = ["capture", "--replay", "fixtures/sequence-m1", "--tag", "mine", "--replace"];
     assert!(place.run(replay).expect(3).stdout.contains("Nothing was kept."));
     assert_eq!(place.show("mine"), before);
 }

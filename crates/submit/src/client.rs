@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use liveface_bundle::{
     BundleError, Capture, Info, InfoRequest, JobStage, JobState, PartnerParams, Protocol, Store,
-    Submission, Tag, now, upload_zip,
+    Submission, Tag, Zeroizing, now, upload_zip,
 };
 use liveface_core::Verdict;
 use serde_json::Value;
@@ -535,7 +535,7 @@ fn pack(
     job: &JobState,
     signed: &Signed,
     answer: &UploadAnswer,
-) -> Result<Vec<u8>, SubmitError> {
+) -> Result<Zeroizing<Vec<u8>>, SubmitError> {
     let request = InfoRequest {
         timestamp: signed.timestamp.clone(),
         signature: signed.signature.clone(),

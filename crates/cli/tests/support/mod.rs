@@ -74,7 +74,7 @@ impl Place {
         for name in ["LIVEFACE_PARTNER_ID", "LIVEFACE_API_KEY", "NO_COLOR"] {
             command.env_remove(name);
         }
-        command.env("LIVEFACE_STORE", self.path("store"));
+        command.env("LIVEFACE_STORE", self.path("store")).env_remove("LIVEFACE_STORE_KEY_FILE");
         command
     }
 
@@ -92,6 +92,17 @@ impl Place {
     /// What `tags show` says of `tag`.
     pub(crate) fn show(&self, tag: &str) -> Value {
         self.run(["tags", "show", tag, "--json"]).expect(0).json()
+    }
+
+    /// The encrypted file of that name of the store's only capture.
+    pub(crate) fn kept(&self, name: &str) -> PathBuf {
+        let inside = |folder: &Path, begin: &str| {
+            let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            let begins =
+                |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(begin);
+            { paths }.find(begins).unwrap()
+        };
+        inside(&inside(&self.path("store"), "kept-"), "gen-").join(name)
     }
 
     /// The tags that are listed, each with its state.

@@ -1,0 +1,8 @@
+//! A file of the store from anywhere is decrypted and read, or refused; so is what somebody with the
+//! key may have written.
+#![no_main]
+
+use liveface_bundle::fuzz_store_file;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzz_store_file(bytes));
