@@ -17,6 +17,7 @@
 //! let record = CaptureRecord {
 //!     engine_version: "0.1.0".into(),
 //!     policy: "smart-selfie".into(),
+//!     policy_sha256: None,
 //!     seed: 1,
 //!     models: Default::default(),
 //!     verdict: Verdict::Live,
@@ -42,6 +43,7 @@ mod info;
 mod job;
 mod keys;
 mod manifest;
+pub mod record;
 mod store;
 mod submission;
 mod tag;
@@ -58,9 +60,10 @@ pub use info::{
 };
 pub use job::{Consent, JobStage, JobState, Protocol};
 pub use keys::{KeyError, KeyFile, KeyProvider, StoreKey};
+pub use record::{IntegrityRecord, PublicKey, RecordEnvelope, RecordError, RecordSigner};
 pub use store::{Store, TagState, TagSummary};
 pub use submission::Submission;
 pub use tag::Tag;
-pub use text::{hex, now};
-pub use upload_zip::upload_zip;
+pub use text::{hex, now, sha256_hex};
+pub use upload_zip::{bundle_zip, upload_zip};
 pub use zip_reader::{UploadImage, UploadZip, ZipLimits, read_upload_zip};

@@ -23,6 +23,7 @@ pub fn capture(number: u64) -> Capture {
         record: CaptureRecord {
             engine_version: "0.1.0".to_owned(),
             policy: "smart-selfie".to_owned(),
+            policy_sha256: None,
             seed: number,
             models: BTreeMap::from([("face_mesh".to_owned(), "00ff".to_owned())]),
             verdict: Verdict::Live,
