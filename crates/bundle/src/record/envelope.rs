@@ -27,13 +27,13 @@ const MAX_SIGNATURES: usize = 8;
 
 /// An integrity record as it is kept and sent, signed or not. Its payload is kept byte for byte, for
 /// that is what a signature is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RecordEnvelope {
     payload: Vec<u8>,
     signatures: Vec<RecordSignature>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct RecordSignature {
     key_id: String,
     bytes: [u8; 64],
@@ -194,5 +194,14 @@ impl RecordEnvelope {
             return Err(RecordError::Signature);
         }
         self.record()
+    }
+}
+
+impl std::fmt::Debug for RecordEnvelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordEnvelope")
+            .field("payload", &self.payload.len())
+            .field("key_ids", &self.key_ids().collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }
