@@ -49,10 +49,8 @@ impl RecordEnvelope {
             let Some(value) = entry.get("value").and_then(Value::as_str) else {
                 return refused(format!("part {number} of it is not text"));
             };
-            if value.chars().nth(MAX_VALUE).is_some() {
-                return refused(format!(
-                    "part {number} of it has more than {MAX_VALUE} characters"
-                ));
+            if value.is_empty() || value.chars().nth(MAX_VALUE).is_some() {
+                return refused(format!("part {number} of it has not 1 to {MAX_VALUE} characters"));
             }
             let record = (total, entry.get("timestamp"));
             if *first.get_or_insert(record) != record {
