@@ -272,7 +272,7 @@ fn the_programme_of_the_page_finds_changes() {
     // An image of another content, in a zip that is a good one otherwise.
     let mut other = vector_capture();
     let envelope = RecordEnvelope::parse(&fs::read(vector("envelope.json")).unwrap()).unwrap();
-    other.images[0].jpeg = b"the first livenesS image".to_vec().into();
+    other.images[0].jpeg = b"the first livenesS image".to_vec();
     let record = RecordEnvelope::unsigned(&vector_record(&other)).unwrap();
     let bytes = liveface_bundle::bundle_zip(&other, &record).unwrap();
     let changed = folder.path().join("changed.zip");

@@ -33,8 +33,11 @@ fn allow(path: &str, mode: u32) {
     let _ = (path, mode);
 }
 
+/// An entry of a zip: its name and content.
+type Entry = (String, Vec<u8>);
+
 /// The names and contents of a zip's entries.
-fn entries(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+fn entries(bytes: &[u8]) -> Vec<Entry> {
     let mut zip = ZipArchive::new(Cursor::new(bytes)).unwrap();
     let count = zip.len();
     let entry = |at| {
@@ -47,7 +50,7 @@ fn entries(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A zip of `entries`, its checksums right.
-fn zip_of(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
+fn zip_of(entries: &[Entry]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in entries {
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
@@ -137,7 +140,7 @@ fn a_bundle_is_verified_and_every_change_is_named() {
     fs::remove_file(inside).unwrap();
 
     // Changes of the images, in a zip whose checksums are right and in a folder.
-    let changed_zip = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    let changed_zip = |change: &dyn Fn(&mut Vec<Entry>)| {
         let mut all = all.clone();
         change(&mut all);
         let path = place.write("changed.zip", zip_of(&all));

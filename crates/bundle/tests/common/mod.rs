@@ -91,7 +91,7 @@ pub fn vector_capture() -> Capture {
         t_ms,
         width: 480,
         height: 640,
-        jpeg: text.as_bytes().to_vec().into(),
+        jpeg: text.as_bytes().to_vec(),
     };
     let mut capture = capture(1);
     capture.images = vec![
