@@ -180,6 +180,9 @@ pub enum BundleError {
         "info.json names other images than the capture holds; make the info from the same capture"
     )]
     InfoMismatch,
+    /// The integrity record cannot be made, read or trusted.
+    #[error(transparent)]
+    Record(#[from] crate::record::RecordError),
     /// The zip could not be written.
     #[error("the upload zip could not be written: {0}")]
     ZipWrite(zip::result::ZipError),

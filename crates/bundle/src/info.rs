@@ -99,11 +99,16 @@ impl Info {
     /// The info of a capture that is not submitted: it names the images and nobody.
     #[must_use]
     pub fn without_job(capture: &Capture) -> Self {
+        Self::of_images(entries(capture))
+    }
+
+    /// The info of images that are not submitted.
+    pub(crate) fn of_images(images: Vec<ImageEntry>) -> Self {
         Self {
             package_information: PackageInformation::default(),
             misc_information: None,
             id_info: BTreeMap::new(),
-            images: entries(capture),
+            images,
             server_information: None,
         }
     }
@@ -138,15 +143,8 @@ impl std::fmt::Debug for Info {
 
 /// The images of `capture` as its zip has them.
 pub(crate) fn entries(capture: &Capture) -> Vec<ImageEntry> {
-    let entry = |image: &crate::capture::CapturedImage| ImageEntry {
-        image_type_id: match image.kind {
-            ShotKind::Selfie => image_type::SELFIE,
-            ShotKind::Liveness => image_type::LIVENESS,
-        },
-        image: String::new(),
-        file_name: image.file_name(),
-    };
-    capture.upload_order().into_iter().map(entry).collect()
+    let images = capture.upload_order().into_iter();
+    images.map(|image| ImageEntry::new(image.kind, image.file_name())).collect()
 }
 
 /// What wrote the zip.
@@ -258,4 +256,15 @@ pub struct ImageEntry {
     pub image: String,
     /// The file's name in the zip.
     pub file_name: String,
+}
+
+impl ImageEntry {
+    /// An image that is a file of the zip.
+    pub(crate) fn new(kind: ShotKind, file_name: String) -> Self {
+        let image_type_id = match kind {
+            ShotKind::Selfie => image_type::SELFIE,
+            ShotKind::Liveness => image_type::LIVENESS,
+        };
+        Self { image_type_id, image: String::new(), file_name }
+    }
 }

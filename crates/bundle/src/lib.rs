@@ -17,6 +17,7 @@
 //! let record = CaptureRecord {
 //!     engine_version: "0.1.0".into(),
 //!     policy: "smart-selfie".into(),
+//!     policy_sha256: None,
 //!     seed: 1,
 //!     models: Default::default(),
 //!     verdict: Verdict::Live,
@@ -44,6 +45,7 @@ mod job;
 mod keys;
 mod manifest;
 mod plain;
+pub mod record;
 mod sealed;
 mod store;
 mod submission;
@@ -64,10 +66,11 @@ pub use info::{
 };
 pub use job::{Consent, JobStage, JobState, Protocol};
 pub use keys::{KeyError, KeyFile, KeyProvider, StoreKey};
+pub use record::{IntegrityRecord, PublicKey, RecordEnvelope, RecordError, RecordSigner};
 pub use store::{Retention, Store, TagState, TagSummary};
 pub use submission::Submission;
 pub use tag::Tag;
-pub use text::{hex, now};
-pub use upload_zip::upload_zip;
+pub use text::{hex, now, sha256_hex};
+pub use upload_zip::{bundle_zip, upload_zip};
 pub use zeroize::Zeroizing;
 pub use zip_reader::{UploadImage, UploadZip, ZipLimits, read_upload_zip};

@@ -5,14 +5,13 @@
 
 use liveface_core::{CaptureRecord, ShotKind};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::capture::{Capture, CapturedImage, file_name};
 use crate::error::BundleError;
 use crate::sealed::FORMAT;
 use crate::tag::Tag;
-use crate::text::hex;
+use crate::text::sha256_hex;
 use crate::wiped::Wiped;
 
 /// The format before files were encrypted.
@@ -45,7 +44,7 @@ impl Pointer {
             tag: tag.clone(),
             generation: String::new(),
             number: 0,
-            manifest_sha256: sha256(manifest),
+            manifest_sha256: sha256_hex(manifest),
         }
     }
 
@@ -105,7 +104,7 @@ impl Manifest {
             width: image.width,
             height: image.height,
             bytes: image.jpeg.len() as u64,
-            sha256: sha256(&image.jpeg),
+            sha256: sha256_hex(&image.jpeg),
         });
         Self { format: FORMAT, created, images: images.collect(), record: capture.record.clone() }
     }
@@ -122,7 +121,7 @@ impl Manifest {
 
     /// Reads the manifest that `pointer` names, of its format; the error says what is wrong with it.
     pub(crate) fn parse(bytes: &[u8], pointer: &Pointer) -> Result<Self, String> {
-        if sha256(bytes) != pointer.manifest_sha256 {
+        if sha256_hex(bytes) != pointer.manifest_sha256 {
             return Err("its sha256 is not the recorded one".to_owned());
         }
         let manifest: Self = from_json(bytes)?;
@@ -158,7 +157,7 @@ impl Manifest {
         for (number, image) in self.images.into_iter().enumerate() {
             let file = image.file.unwrap_or_else(|| image_file(number));
             let jpeg = read(&file, image.bytes)?;
-            if jpeg.len() as u64 != image.bytes || sha256(&jpeg) != image.sha256 {
+            if jpeg.len() as u64 != image.bytes || sha256_hex(&jpeg) != image.sha256 {
                 let what = "its size or sha256 is not the recorded one";
                 return Err(damaged(&file, what));
             }
@@ -202,8 +201,4 @@ fn check_format(format: u32, expected: u32) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("it has format {format} where {expected} belongs"))
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
 }

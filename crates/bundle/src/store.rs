@@ -775,6 +775,7 @@ mod tests {
             record: CaptureRecord {
                 engine_version: "0.1.0".to_owned(),
                 policy: "smart-selfie".to_owned(),
+                policy_sha256: None,
                 seed: number.into(),
                 models: BTreeMap::new(),
                 verdict: Verdict::Live,

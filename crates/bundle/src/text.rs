@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use sha2::{Digest, Sha256};
+
 /// `bytes` in lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
@@ -12,10 +14,19 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The sha256 of `bytes` in lower-case hexadecimal digits.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// How times are written.
+pub(crate) const TIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S.%3fZ";
+
 /// The present time in UTC, as `2026-01-02T03:04:05.678Z`.
 #[must_use]
 pub fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    jiff::Timestamp::now().strftime(TIME_FORMAT).to_string()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use zip::ZipArchive;
 
 use crate::error::BundleError;
 use crate::info::image_type;
+use crate::record::RECORD_NAME;
 use crate::upload_zip::INFO_NAME;
 
 /// How much a zip may hold. All sizes are bytes.
@@ -84,6 +85,10 @@ pub struct UploadZip {
     pub info: Value,
     /// The images that it names, in its order.
     pub images: Vec<UploadImage>,
+    /// The entry `liveface_record.json` as it came: see
+    /// [`RecordEnvelope::parse`](crate::RecordEnvelope::parse). `None` when there is none, or `info.json`
+    /// names it.
+    pub record: Option<Vec<u8>>,
     /// Names of entries that it does not name; they were not read.
     pub unnamed_entries: Vec<String>,
 }
@@ -139,11 +144,16 @@ pub fn read_upload_zip(bytes: &[u8], limits: &ZipLimits) -> Result<UploadZip, Bu
         };
         images.push(UploadImage { image_type_id, file_name: file_name.to_owned(), bytes });
     }
+    let has_record = reader.counts.contains_key(RECORD_NAME) && !named.contains(&RECORD_NAME);
+    let record = has_record.then(|| reader.entry(RECORD_NAME)).transpose()?;
+    if has_record {
+        named.push(RECORD_NAME);
+    }
     let unnamed_entries =
         reader.counts.keys().filter(|name| !named.contains(&name.as_str())).cloned();
     let mut unnamed_entries: Vec<_> = unnamed_entries.collect();
     unnamed_entries.sort();
-    Ok(UploadZip { images, unnamed_entries, info })
+    Ok(UploadZip { images, record, unnamed_entries, info })
 }
 
 /// An `image_type_id` as number or text.
@@ -229,7 +239,7 @@ fn directory_names(mut directory: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A name that is a plain file name, and not a path in any system's eyes.
-fn plain_name(name: &[u8]) -> Result<&str, BundleError> {
+pub(crate) fn plain_name(name: &[u8]) -> Result<&str, BundleError> {
     let Ok(name) = std::str::from_utf8(name) else {
         return refused("a name in it is not UTF-8".to_owned());
     };

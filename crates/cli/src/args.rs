@@ -16,7 +16,7 @@ use crate::commands::bench::Format;
 #[command(
     after_help = "Example:\n  liveface capture --subject fixtures/clips-f1 --tag my-capture\n\n\
     Exit codes:\n  0  done (capture: live; register, authenticate: accepted as asked)\n  \
-    2  wrong usage or bad input\n  3  capture not live, job rejected, or faces or scores differ\n  \
+    2  wrong usage or bad input\n  3  capture not live, job rejected, bundle changed, or faces or scores differ\n  \
     4  presentation attack found\n  5  camera or runtime trouble\n  \
     6  network or server trouble; the job is kept and can be sent again"
 )]
@@ -69,9 +69,15 @@ pub(crate) enum Command {
     /// Show and clear what lies in the store
     #[command(after_help = "Example:\n  liveface tags list")]
     Tags(TagsOptions),
-    /// Write a capture's upload zip without sending it
-    #[command(after_help = "Example:\n  liveface bundle my-capture --out capture.zip")]
+    /// Write a capture's upload zip, with its integrity record, without sending it
+    #[command(after_help = "Example:\n  liveface bundle my-capture --out capture.zip\n  \
+        openssl genpkey -algorithm ed25519 -out key.pem && chmod 600 key.pem\n  \
+        liveface bundle my-capture --out capture.zip --sign-key key.pem --device model=kiosk-7")]
     Bundle(BundleOptions),
+    /// Tell whether a bundle was changed since it was recorded
+    #[command(after_help = "Example:\n  liveface verify capture.zip --public-key public.pem\n\n\
+        Exit code 3 when something differs, or the key did not sign the record.")]
+    Verify(VerifyOptions),
     /// Show everything that the engine sees in still images
     #[command(after_help = "Example:\n  liveface analyze fixtures/stills/*.jpg")]
     Analyze(AnalyzeOptions),
@@ -276,8 +282,30 @@ pub(crate) struct BundleOptions {
     /// The zip to write
     #[arg(long, value_name = "FILE.zip")]
     pub(crate) out: PathBuf,
+    /// Leave the integrity record out
+    #[arg(long, conflicts_with_all = ["sign_key", "device"])]
+    pub(crate) no_record: bool,
+    /// Sign the record with this private key: Ed25519, PKCS#8 in PEM, readable by its owner only
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) sign_key: Option<PathBuf>,
+    /// Record a fact about the device, may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) device: Vec<String>,
     #[command(flatten)]
     pub(crate) store: StoreOption,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyOptions {
+    /// A zip of `liveface bundle`, or an upload zip or folder of images with --record
+    pub(crate) path: PathBuf,
+    /// The integrity record: its file, or a job's metadata as a list in JSON; without it, the one in
+    /// the zip or folder
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) record: Option<PathBuf>,
+    /// The key that must have signed the record: Ed25519, SPKI in PEM
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) public_key: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -9,7 +9,7 @@ pub(crate) enum Exit {
     Done = 0,
     /// Wrong usage or bad input.
     Input = 2,
-    /// The capture ended without a live verdict, or the job was rejected.
+    /// The capture ended without a live verdict, the job was rejected, or the bundle was changed.
     NotAccepted = 3,
     /// A presentation attack was found.
     Attack = 4,

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod console;
 mod failure;
+mod keys;
 mod output;
 mod page;
 mod sheet;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Status(options) => commands::job::status(common, &options),
         Command::Tags(options) => commands::tags::run(common, &options),
         Command::Bundle(options) => commands::bundle::run(common, &options),
+        Command::Verify(options) => commands::verify::run(common, &options),
         Command::Analyze(options) => commands::analyze::run(common, &options),
         Command::Match(options) => commands::compare::run(common, &options),
         Command::Quality(options) => commands::quality::run(common, &options),

@@ -484,14 +484,21 @@ fn a_bundle_is_the_zip_that_servers_take() {
     let out = place.text("mine.zip");
     let said = place.run(["bundle", "mine", "--out", &out, "--json"]).expect(0).json();
     let bytes = fs::read(&out).unwrap();
-    assert_eq!(said, json!({ "file": out, "bytes": bytes.len(), "images": 8 }));
+    let expected = json!({
+        "file": out, "bytes": bytes.len(), "images": 8, "record": true, "key_id": null,
+    });
+    assert_eq!(said, expected);
 
     let mut zip = zip::ZipArchive::new(Cursor::new(&bytes)).unwrap();
-    let names: Vec<_> =
+    let mut names: Vec<_> =
         (0..zip.len()).map(|i| zip.by_index(i).unwrap().name().unwrap().into_owned()).collect();
     let images = verdict["images"].as_array().unwrap().iter().map(|image| text(&image["file"]));
     let expected: Vec<_> = std::iter::once("info.json".to_owned()).chain(images).collect();
-    assert_eq!(names, expected);
+    let record = names.pop();
+    assert_eq!(
+        (names.as_slice(), record.as_deref()),
+        (&expected[..], Some("liveface_record.json"))
+    );
     assert!(names[1].starts_with("si_selfie_"));
     assert!(names[2..].iter().all(|name| name.starts_with("si_liveness_")));
 

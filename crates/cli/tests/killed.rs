@@ -251,7 +251,7 @@ fn a_killed_registration_goes_on_as_the_same_job() {
         let listed = look(&["tags", "list", "--json"]).json();
         assert_eq!(listed["tags"][0]["tag"], "kiosk", "round {round}, killed at {at:?}");
         let out = place.text(&format!("{round}.zip"));
-        look(&["bundle", "kiosk", "--out", &out]);
+        look(&["bundle", "kiosk", "--no-record", "--out", &out]);
         assert_eq!(fs::read(out).unwrap(), zip);
         let job = look(&["tags", "show", "kiosk", "--json"]).json()["job"].clone();
 

@@ -157,6 +157,10 @@ pub struct CaptureRecord {
     pub engine_version: String,
     /// The policy's name.
     pub policy: String,
+    /// sha256 of the policy as [`Policy::to_toml`](crate::Policy::to_toml) writes it, lower-case hex;
+    /// `None` in a record that was made before this was recorded.
+    #[serde(default)]
+    pub policy_sha256: Option<String>,
     /// The seed of everything random in the sequence.
     pub seed: u64,
     /// sha256 of each model file by the model's name, lower-case hex.

@@ -23,6 +23,9 @@ pub enum PolicyError {
     /// Not TOML, or a name or type that a policy does not have.
     #[error("the policy cannot be read: {0}")]
     Toml(#[from] toml::de::Error),
+    /// A value that TOML has no form for.
+    #[error("the policy cannot be written: {0}")]
+    Write(#[from] toml::ser::Error),
     /// A value that cannot work.
     #[error("the policy's `{name}` is {value}; it must be {rule}")]
     Value {
@@ -790,6 +793,14 @@ impl Policy {
         Ok(policy)
     }
 
+    /// Every value in TOML, in the order of this module. Equal policies give equal texts.
+    ///
+    /// # Errors
+    /// When a number is beyond TOML's range.
+    pub fn to_toml(&self) -> Result<String, PolicyError> {
+        Ok(toml::to_string(self)?)
+    }
+
     /// Checks that every value can work.
     ///
     /// # Errors
@@ -1167,7 +1178,7 @@ mod tests {
     fn the_default_works_and_survives_toml() {
         let policy = Policy::default();
         policy.check().unwrap();
-        let text = toml::to_string(&policy).unwrap();
+        let text = policy.to_toml().unwrap();
         assert_eq!(Policy::from_toml(&text).unwrap(), policy);
         assert_eq!(Policy::preset("smart-selfie").unwrap(), policy);
     }

@@ -1,6 +1,6 @@
 //! One capture: ties camera frames, vision, quality, the sequence and the encoder together.
 
-use liveface_bundle::{Capture, CapturedImage, encode};
+use liveface_bundle::{Capture, CapturedImage, encode, sha256_hex};
 use liveface_camera::{JpegDecoder, Still, VirtualCameraKind, virtual_camera};
 use liveface_core::{
     CaptureRecord, Frame, FrameCounts, FrameError, Observation, Policy, Reason, Reduction,
@@ -240,6 +240,7 @@ impl Session {
         let record = CaptureRecord {
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             policy: self.sequence.policy().name.clone(),
+            policy_sha256: self.sequence.policy().to_toml().ok().map(|t| sha256_hex(t.as_bytes())),
             seed: self.seed,
             models: self.engine.model_hashes().clone(),
             verdict,

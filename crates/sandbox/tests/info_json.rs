@@ -90,6 +90,7 @@ fn capture() -> Capture {
         record: CaptureRecord {
             engine_version: "0.1.0".into(),
             policy: "smart-selfie".into(),
+            policy_sha256: None,
             seed: 1,
             models: BTreeMap::new(),
             verdict: Verdict::Live,

@@ -11,8 +11,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use liveface_bundle::record::{IntegrityRecord, KeySigner};
 use liveface_bundle::{Capture, CapturedImage, JobStage, JobState, Store, StoreKey, Tag, encode};
-use liveface_core::{CaptureRecord, Frame, ShotKind, Timestamp, Verdict};
+use liveface_core::{
+    CaptureRecord, EvidenceKind, Finding, Frame, FrameCounts, Reason, Restart, ShotKind, Timestamp,
+    Verdict,
+};
+use zeroize::Zeroizing;
 
 /// A capture of two liveness images and a selfie whose pictures and record tell `number`.
 pub fn capture(number: u64) -> Capture {
@@ -25,8 +30,9 @@ pub fn capture(number: u64) -> Capture {
         record: CaptureRecord {
             engine_version: "0.1.0".to_owned(),
             policy: "smart-selfie".to_owned(),
+            policy_sha256: None,
             seed: number,
-            models: BTreeMap::from([("face_mesh".to_owned(), "00ff".to_owned())]),
+            models: BTreeMap::from([("face_mesh".to_owned(), "00ff".repeat(16))]),
             verdict: Verdict::Live,
             reasons: vec![],
             evidence: Default::default(),
@@ -119,4 +125,63 @@ pub fn file_of(store: &Store, tag: &Tag, name: &str) -> PathBuf {
     }
     let generation = names_in(&directory).into_iter().find(|name| name.starts_with("gen-"));
     directory.join(generation.unwrap()).join(name)
+}
+
+/// The key of the record's vectors: the first of RFC 8032, 7.1.
+pub fn vector_signer() -> KeySigner {
+    let digits = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+    let byte = |at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap();
+    KeySigner::from_bytes(&Zeroizing::new(std::array::from_fn(byte)))
+}
+
+/// The capture of the record's vectors. Its pictures are no pictures: a record does not look at them.
+pub fn vector_capture() -> Capture {
+    let image = |kind, index, t_ms, text: &str| CapturedImage {
+        kind,
+        index,
+        t_ms,
+        width: 480,
+        height: 640,
+        jpeg: text.as_bytes().to_vec().into(),
+    };
+    let mut capture = capture(1);
+    capture.images = vec![
+        image(ShotKind::Liveness, 0, 1000, "the first liveness image"),
+        image(ShotKind::Liveness, 1, 1400, "the second liveness image"),
+        image(ShotKind::Selfie, 0, 1800, "the selfie"),
+    ];
+    let record = &mut capture.record;
+    record.policy_sha256 = Some("5a".repeat(32));
+    // Beyond what a floating-point number has.
+    record.seed = u64::MAX;
+    record.verdict = Verdict::Retry;
+    record.reasons = vec![Reason::Cancelled];
+    record.frames = FrameCounts { seen: 57, dropped: 3 };
+    record.evidence.live = Some(0.93);
+    record.evidence.findings = EvidenceKind::ALL.iter().copied().map(Finding::unseen).collect();
+    record.evidence.findings[0].score = Some(0.875);
+    record.evidence.findings[1] = Finding {
+        evidence: EvidenceKind::Shape,
+        score: Some(0.0),
+        reason: Some(Reason::Cancelled),
+    };
+    for model in ["detector", "pad", "embedding"] {
+        record.models.insert(model.to_owned(), "c4".repeat(32));
+    }
+    record.evidence.restarts = vec![Restart { t_ms: 400, reason: Reason::Cancelled }];
+    capture
+}
+
+/// The record of `capture` as the vectors have it: made at a fixed time.
+pub fn vector_record(capture: &Capture) -> IntegrityRecord {
+    let device = [("model", "Kiosk 7"), ("place", "N\u{e4}he \u{1f4f7} \"1\"")];
+    let device = device.map(|(key, fact)| (key.to_owned(), fact.to_owned()));
+    let mut record = IntegrityRecord::of(capture, &BTreeMap::from(device));
+    record.created = "2026-01-02T03:04:05.678Z".to_owned();
+    record
+}
+
+/// The file `name` of the record's vectors.
+pub fn vector(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)
 }

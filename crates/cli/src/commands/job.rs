@@ -53,7 +53,7 @@ fn send(common: &Common, options: &JobOptions, job_type: JobType) -> Result<Exit
     let tag = Tag::new(&options.tag)?;
     let request = JobRequest {
         job_id: options.job_id.clone(),
-        partner_params: pairs(&options.partner_param)?,
+        partner_params: pairs("--partner-param", &options.partner_param)?,
         callback_url: options.callback.clone(),
         allow_re_enroll: options.allow_re_enroll,
         use_enrolled_image: options.use_enrolled_image,
@@ -166,8 +166,8 @@ fn report(common: &Common, tag: &Tag, outcome: &JobOutcome) -> Result<Exit, Fail
     Ok(exit)
 }
 
-fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
-    let wrong = |why: &str| Failure::input("--partner-param", why);
+pub(super) fn pairs(option: &str, texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let wrong = |why: &str| Failure::input(option, why);
     let mut pairs = BTreeMap::new();
     for text in texts {
         let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());

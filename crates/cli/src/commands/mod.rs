@@ -13,6 +13,7 @@ pub(crate) mod quality;
 pub(crate) mod sandbox;
 mod stills;
 pub(crate) mod tags;
+pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
 

@@ -245,6 +245,7 @@ pub fn capture(verdict: Verdict) -> Capture {
         record: CaptureRecord {
             engine_version: "0.1.0".to_owned(),
             policy: "smart-selfie".to_owned(),
+            policy_sha256: None,
             seed: 1,
             models: BTreeMap::new(),
             verdict,

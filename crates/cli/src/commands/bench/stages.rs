@@ -228,6 +228,7 @@ fn record() -> CaptureRecord {
     CaptureRecord {
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         policy: String::new(),
+        policy_sha256: None,
         seed: 0,
         models: Default::default(),
         verdict: Verdict::Retry,
