@@ -363,16 +363,24 @@ impl Client {
         if job.stage == JobStage::Prepared {
             call.check()?;
             call.tell(Progress::Preparing);
-            // Before the server can hear of it.
+            let unrecorded = job.attempts == 0 || begun.earlier.as_ref() != Some(&job);
             job.attempts = job.attempts.saturating_add(1);
             metadata::note_attempts(&mut job.metadata, job.attempts);
-            submission.set_job(&job)?;
-            let sent = self.v1_transfer(submission, capture, &mut job, &mut call);
-            if let Err(error) = sent {
-                if !error.is_retryable() {
-                    begun.restore(submission, &error)?;
+            if unrecorded {
+                // Before the server can hear of it.
+                submission.set_job(&job)?;
+            }
+            match self.v1_transfer(submission, capture, &mut job, &mut call) {
+                Ok(()) => {}
+                Err(error) if error.is_retryable() => {
+                    // How often it was tried: no reason for another error.
+                    let _ = submission.set_job(&job);
+                    return Err(error);
                 }
-                return Err(error);
+                Err(error) => {
+                    begun.restore(submission, &error)?;
+                    return Err(error);
+                }
             }
         }
         let wait = wait.unwrap_or(self.config.wait);
