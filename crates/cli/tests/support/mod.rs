@@ -75,6 +75,7 @@ impl Place {
             command.env_remove(name);
         }
         command.env("LIVEFACE_STORE", self.path("store")).env_remove("LIVEFACE_STORE_KEY_FILE");
+        command.env("LIVEFACE_RETRY_FOR", "1");
         command
     }
 
