@@ -19,7 +19,7 @@ pub(crate) fn run(common: &Common, options: &SandboxOptions) -> Result<Exit, Fai
     config.faults.clone_from(&options.fault);
     config.policy = super::policy(&options.policy)?;
     let analyser = EngineAnalyser::new(super::engine(common)?, &config.policy);
-    let sandbox = Sandbox::start(config, Box::new(analyser)).map_err(failed)?;
+    let sandbox = Sandbox::start(config, Box::new(analyser)).map_err(|error| failed(&error))?;
     let (url, partner, key) = (sandbox.base_url(), sandbox.partner_id(), sandbox.api_key());
     let certificate = sandbox.certificate_path();
     if common.json {
@@ -58,7 +58,7 @@ pub(crate) fn run(common: &Common, options: &SandboxOptions) -> Result<Exit, Fai
 
 /// The jobs that a stopped server left.
 fn show_jobs(common: &Common, config: &SandboxConfig) -> Result<Exit, Failure> {
-    let jobs = list_jobs(&config.data_dir, &config.partner_id).map_err(failed)?;
+    let jobs = list_jobs(&config.data_dir, &config.partner_id).map_err(|error| failed(&error))?;
     if common.json {
         console::json(&json!({ "jobs": jobs }))?;
         return Ok(Exit::Done);
@@ -74,6 +74,6 @@ fn show_jobs(common: &Common, config: &SandboxConfig) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn failed(error: SandboxError) -> Failure {
+fn failed(error: &SandboxError) -> Failure {
     Failure::new(Exit::Runtime, error.to_string())
 }
