@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use liveface::Provider;
+use liveface_sandbox::FaultRule;
 
 use crate::commands::bench::Format;
 
@@ -491,7 +492,17 @@ pub(crate) struct SandboxOptions {
     /// The preset `smart-selfie`, `enhanced` or `passive`, or a TOML file: its thresholds decide
     #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
     pub(crate) policy: String,
-    /// Folder for users, jobs and the API key
+    /// Speak HTTPS with a certificate of its own, kept in the data folder
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// A fault to make, `STEP:FAULT[:TIMES]`, such as `upload:5xx:2` or `status:never-complete:always`;
+    /// may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(crate) fault: Vec<FaultRule>,
+    /// Show the jobs of a stopped server in the data folder and how often it saw each, and end
+    #[arg(long, conflicts_with_all = ["tls", "fault"])]
+    pub(crate) list_jobs: bool,
+    /// Folder for users, jobs and the keys
     #[arg(long, value_name = "DIR", default_value = "liveface-sandbox")]
     pub(crate) data: PathBuf,
 }

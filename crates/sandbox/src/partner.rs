@@ -1,8 +1,8 @@
 //! The partner that a sandbox serves: its id, its API key and where that is kept, and the
 //! signatures of both sides.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,14 +10,21 @@ use jiff::Timestamp;
 
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
+use crate::files;
 use crate::store::token;
 
 const KEY_FILE: &str = "api_key";
+const AUTH_TOKEN_FILE: &str = "auth_token";
+const TOKEN_KEY_FILE: &str = "token_key";
 
 /// Who may use the sandbox. Has no `Debug`: it holds the key.
 pub(crate) struct Partner {
     pub(crate) id: String,
     pub(crate) api_key: String,
+    /// What a device without the API key shows to have timestamps signed.
+    pub(crate) auth_token: String,
+    /// The key that V3 tokens are signed with.
+    pub(crate) token_key: String,
 }
 
 impl Partner {
@@ -33,7 +40,19 @@ impl Partner {
                 return Err(SandboxError::Credential { name });
             }
         }
-        Ok(Self { id: config.partner_id.clone(), api_key })
+        let kept = |name| kept_key(&config.data_dir.join(name));
+        let (auth_token, token_key) = (kept(AUTH_TOKEN_FILE)?, kept(TOKEN_KEY_FILE)?);
+        Ok(Self { id: config.partner_id.clone(), api_key, auth_token, token_key })
+    }
+
+    /// Whether `key` is the API key.
+    pub(crate) fn has_api_key(&self, key: &str) -> bool {
+        same(&self.api_key, key)
+    }
+
+    /// Whether `token` is the one of the partner's devices.
+    pub(crate) fn has_auth_token(&self, token: &str) -> bool {
+        same(&self.auth_token, token)
     }
 
     /// The signature that goes with `timestamp`.
@@ -52,28 +71,29 @@ impl Partner {
     }
 }
 
+/// Compares two secrets in constant time: by what they sign.
+fn same(own: &str, given: &str) -> bool {
+    let signature = liveface_submit::signature::sign(given, "", "");
+    !given.is_empty() && liveface_submit::signature::verify(own, "", "", &signature)
+}
+
 /// Reads the key file, or makes it with a fresh key and mode 0600.
 fn kept_key(path: &Path) -> Result<String, SandboxError> {
     let failed = |source| SandboxError::File { path: path.to_owned(), source };
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(mut file) => {
-            let key = token()?;
-            file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+    match File::open(path) {
+        Ok(file) => {
             let mut text = String::new();
-            let file = std::fs::File::open(path).map_err(failed)?;
             file.take(4096).read_to_string(&mut text).map_err(failed)?;
             let key = text.trim();
             if key.is_empty() {
                 return Err(SandboxError::ApiKey { path: path.to_owned() });
             }
             Ok(key.to_owned())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let key = token()?;
+            files::write(path, key.as_bytes()).map_err(failed)?;
+            Ok(key)
         }
         Err(error) => Err(failed(error)),
     }
@@ -113,7 +133,12 @@ mod tests {
 
     #[test]
     fn a_signature_holds_for_its_time_and_key_only() {
-        let partner = |key: &str| Partner { id: "2345".into(), api_key: key.into() };
+        let partner = |key: &str| Partner {
+            id: "2345".into(),
+            api_key: key.into(),
+            auth_token: String::new(),
+            token_key: String::new(),
+        };
         let hour = Duration::from_secs(3600);
         let now = now();
         let signature = partner("k").sign(&now);

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,14 +18,19 @@ use crate::bell::Bell;
 use crate::config::{Limits, SandboxConfig};
 use crate::error::{SandboxError, StoreError};
 use crate::faces::FaceAnalyser;
+use crate::faults::Faults;
 use crate::http::{BASE, router};
 use crate::listener::LimitedListener;
 use crate::partner::Partner;
-use crate::store::{CallbackState, Stage, Store};
+use crate::store::{CallbackState, JobSummary, Stage, Store};
+use crate::tls::Identity;
 use crate::{callbacks, worker};
 
 /// Requests under way at the stop may take so long to end.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// The database's file in the data directory.
+const DATABASE: &str = "sandbox.redb";
 
 /// What the threads of a sandbox have in common.
 pub(crate) struct Shared {
@@ -33,7 +38,9 @@ pub(crate) struct Shared {
     pub(crate) partner: Partner,
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
     pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<Identity>,
     /// Rings when a zip arrived.
     pub(crate) inbox: Bell,
     /// Rings when a job ended.
@@ -43,6 +50,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The scheme of the sandbox's own URLs.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// Notes a fault that a request or a job was answered with "system error" for.
     pub(crate) fn note_fault(&self, fault: &dyn Display) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.to_string());
@@ -69,8 +81,15 @@ impl Sandbox {
         mut analyser: Box<dyn FaceAnalyser>,
     ) -> Result<Self, SandboxError> {
         config.policy.check()?;
-        let partner = prepare(&config)?;
-        let store = open_store(&config.data_dir.join("sandbox.redb"), &partner.id)?;
+        make_folder(&config.data_dir)?;
+        // It is locked from here on: of two sandboxes at once, only one makes keys.
+        let store = open_store(&config.data_dir.join(DATABASE), &config.partner_id)?;
+        let partner = Partner::new(&config)?;
+        let mut names = config.host_names.clone();
+        if !config.address.ip().is_unspecified() {
+            names.push(config.address.ip().to_string());
+        }
+        let tls = config.tls.then(|| Identity::new(&config.data_dir, &names)).transpose()?;
         let failed = |source| SandboxError::Listen { address: config.address, source };
         let listener = TcpListener::bind(config.address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -86,13 +105,15 @@ impl Sandbox {
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
 
-        let SandboxConfig { policy, limits, .. } = config;
+        let SandboxConfig { policy, limits, faults, .. } = config;
         let shared = Arc::new(Shared {
             store,
             partner,
             policy,
             limits,
+            faults: Faults::new(faults),
             address,
+            tls,
             inbox: Bell::default(),
             outbox: Bell::default(),
             fault: Mutex::new(None),
@@ -116,7 +137,21 @@ impl Sandbox {
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        format!("http://{}{BASE}", SocketAddr::new(ip, self.shared.address.port()))
+        let address = SocketAddr::new(ip, self.shared.address.port());
+        format!("{}://{address}{BASE}", self.shared.scheme())
+    }
+
+    /// With TLS, the certificate that clients must trust, as PEM. It is public.
+    #[must_use]
+    pub fn certificate_pem(&self) -> Option<&str> {
+        self.shared.tls.as_ref().map(|tls| tls.certificate_pem.as_str())
+    }
+
+    /// With TLS, the file with the certificate that clients must trust: for
+    /// `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and their like.
+    #[must_use]
+    pub fn certificate_path(&self) -> Option<PathBuf> {
+        self.shared.tls.as_ref().map(|tls| tls.certificate_path.clone())
     }
 
     /// The address that it listens on, with the port that it got.
@@ -135,6 +170,29 @@ impl Sandbox {
     #[must_use]
     pub fn api_key(&self) -> &str {
         &self.shared.partner.api_key
+    }
+
+    /// What a device that must not have the API key shows at `/v1/auth_smile`, to be given a
+    /// signature.
+    #[must_use]
+    pub fn auth_token(&self) -> &str {
+        &self.shared.partner.auth_token
+    }
+
+    /// Every job of the partner with how often it was announced, received and finished, oldest
+    /// first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn jobs(&self) -> Result<Vec<JobSummary>, SandboxError> {
+        Ok(self.shared.store.summaries()?)
+    }
+
+    /// The V3 server, without a path, such as `https://127.0.0.1:34567`.
+    #[must_use]
+    pub fn v3_url(&self) -> String {
+        let base = self.base_url();
+        base.strip_suffix(BASE).unwrap_or(&base).to_owned()
     }
 
     /// How far the callback of a job is; `None` when there is no such job, it is not done, or it
@@ -201,7 +259,8 @@ fn serve(
 ) {
     runtime.block_on(async move {
         let limits = &shared.limits;
-        let listener = LimitedListener::new(listener, limits.connections, limits.request_time);
+        let tls = shared.tls.as_ref().map(|tls| tls.acceptor.clone());
+        let listener = LimitedListener::new(listener, tls, limits.connections, limits.request_time);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = axum::serve(listener, router(shared)).with_graceful_shutdown(async move {
             let _ = stopped.await;
@@ -218,16 +277,13 @@ fn serve(
     });
 }
 
-/// Makes the data directory and finds out who the partner is.
-fn prepare(config: &SandboxConfig) -> Result<Partner, SandboxError> {
+/// Makes the data directory.
+fn make_folder(path: &Path) -> Result<(), SandboxError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(&config.data_dir)
-        .map_err(|source| SandboxError::File { path: config.data_dir.clone(), source })?;
-    Partner::new(config)
+    builder.create(path).map_err(|source| SandboxError::File { path: path.to_owned(), source })
 }
 
 /// Opens the database, whose file only its owner may read.
@@ -243,6 +299,17 @@ fn open_store(path: &Path, partner: &str) -> Result<Store, SandboxError> {
     })?;
     store.prepare()?;
     Ok(store)
+}
+
+/// The jobs that a stopped or killed sandbox of `partner_id` left in `data_dir`: see
+/// [`Sandbox::jobs`].
+///
+/// # Errors
+/// When there is no database, it cannot be read, or a sandbox uses it.
+pub fn list_jobs(data_dir: &Path, partner_id: &str) -> Result<Vec<JobSummary>, SandboxError> {
+    let path = data_dir.join(DATABASE);
+    std::fs::metadata(&path).map_err(|source| SandboxError::File { path: path.clone(), source })?;
+    Ok(open_store(&path, partner_id)?.summaries()?)
 }
 
 fn refused(what: &'static str, error: &io::Error) -> SandboxError {
