@@ -76,7 +76,7 @@ fn a_registration_is_announced_uploaded_and_followed() {
     let zip = read_upload_zip(&sent[1].body, &ZipLimits::default()).unwrap();
     let capture = store.load(&tag()).unwrap();
     for (sent, kept) in zip.images.iter().zip(capture.upload_order()) {
-        assert_eq!(sent.bytes, kept.jpeg);
+        assert_eq!(sent.bytes, *kept.jpeg);
     }
     assert_eq!(zip.images.len(), 3);
     let info = &zip.info["misc_information"];
