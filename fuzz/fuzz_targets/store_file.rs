@@ -2,7 +2,7 @@
 //! key may have written.
 #![no_main]
 
-use liveface_bundle::fuzz_store_file;
 use libfuzzer_sys::fuzz_target;
+use liveface_bundle::fuzz_store_file;
 
 fuzz_target!(|bytes: &[u8]| fuzz_store_file(bytes));

@@ -83,7 +83,8 @@ fn store_path(option: &StoreOption) -> Result<PathBuf, Failure> {
 
 /// The file with the key of the captures in `store`.
 fn key_file(option: &StoreOption, store: &Path) -> KeyFile {
-    option.key_file.as_ref().map_or_else(|| KeyFile::beside(store), KeyFile::new)
+    let given = option.key_file.as_ref().filter(|path| !path.as_os_str().is_empty());
+    given.map_or_else(|| KeyFile::beside(store), KeyFile::new)
 }
 
 fn store(option: &StoreOption) -> Result<Store, Failure> {
