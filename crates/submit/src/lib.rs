@@ -32,6 +32,7 @@ mod request;
 mod result;
 pub mod signature;
 mod transport;
+pub mod v3;
 pub mod wire;
 
 pub use client::{Client, ClientConfig, PollPolicy, Progress};

@@ -152,7 +152,7 @@ impl std::fmt::Debug for JobRequest {
 /// Longest id, name or value, in bytes.
 const MAX_TEXT: usize = 1000;
 
-fn check_text(name: &str, text: &str) -> Result<(), SubmitError> {
+pub(crate) fn check_text(name: &str, text: &str) -> Result<(), SubmitError> {
     if text.trim().is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
         return Err(SubmitError::Request(format!(
             "{name} must have 1 to {MAX_TEXT} bytes and no control characters"
@@ -161,7 +161,7 @@ fn check_text(name: &str, text: &str) -> Result<(), SubmitError> {
     Ok(())
 }
 
-fn bad<T>(what: &str) -> Result<T, SubmitError> {
+pub(crate) fn bad<T>(what: &str) -> Result<T, SubmitError> {
     Err(SubmitError::Request(what.to_owned()))
 }
 
