@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use liveface_bundle::Consent;
 use serde_json::{Value, json};
 
 use crate::error::SubmitError;
+use crate::v3::UserDetails;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,15 @@ pub struct JobRequest {
     pub id_info: BTreeMap<String, String>,
     /// Where the capture was made.
     pub geo: Option<GeoInfo>,
+    /// Who the person is: needed by V3, and for nothing else.
+    pub user_details: Option<UserDetails>,
+    /// The person's consent: needed by V3, and for nothing else.
+    pub consent: Option<Consent>,
+    /// The result that V3's sandbox is to give, such as 840.
+    pub sandbox_result: Option<u32>,
+    /// Send a V3 job again of which it is not known whether the server has it. There can be two jobs
+    /// then.
+    pub send_again: bool,
     /// How long to wait for the result: `None` as the client is set, zero not at all.
     pub wait: Option<Duration>,
 }
@@ -130,7 +141,7 @@ impl JobRequest {
             return bad("only a registration can allow re-enrolling");
         }
         if let Some(url) = &self.callback_url
-            && crate::environment::transport(url).is_none()
+            && crate::environment::reach(url).is_none()
         {
             return bad("the callback address must begin with https:// or http:// and a host");
         }

@@ -8,12 +8,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::multipart::{Form, Multipart};
-use crate::environment::{Transport as Reach, transport as reach};
+use crate::environment::{Reach, reach};
 use crate::error::SubmitError;
 use crate::request::{JobType, bad, check_text};
 
 /// How many liveness images a job has. Source: Smile ID's V3 API.
 pub const LIVENESS_IMAGES: std::ops::RangeInclusive<usize> = 6..=8;
+
+/// Largest body that a server is known to take, in bytes. Source: a third party's summary of the V3
+/// API; the API itself names none.
+pub const MAX_PAYLOAD: usize = 4_500_000;
 
 /// Longest name and value of a metadata entry, in characters. Source: Smile ID's V3 API.
 const MAX_METADATA: (usize, usize) = (100, 1000);

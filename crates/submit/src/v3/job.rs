@@ -189,7 +189,7 @@ impl Client {
         if let Some(kept) = keep().as_ref().filter(fits) {
             return Ok(kept.token.clone());
         }
-        let token = self.new_token(source, job, call)?;
+        let token = self.new_token(source.as_ref(), job, call)?;
         let (job_type, user_id) = (job.job_type, job.user_id.clone());
         *keep() = Some(KeptToken { job_type, user_id, token: token.clone() });
         Ok(token)
@@ -256,7 +256,9 @@ fn judge(job: &JobState, sent: Result<Answered, Failed>) -> Attempt {
         Ok(answered) => answered.response,
         Err(Failed { error, sent: false }) => return Attempt::NotMade(error),
         Err(Failed { error: SubmitError::Cancelled, .. }) => {
-            return Attempt::Unclear("the call was cancelled while the pictures went out".to_owned());
+            return Attempt::Unclear(
+                "the call was cancelled while the pictures went out".to_owned(),
+            );
         }
         Err(Failed { error, .. }) => return Attempt::Unclear(cause(error)),
     };

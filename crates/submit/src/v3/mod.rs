@@ -16,15 +16,34 @@
 //! [`SubmitError::Unclear`](crate::SubmitError::Unclear) says what to do.
 
 mod body;
+mod job;
 mod multipart;
 mod status;
 mod token;
 
-pub use body::{LIVENESS_IMAGES, UserDetails};
+pub use body::{LIVENESS_IMAGES, MAX_PAYLOAD, UserDetails};
+pub(crate) use body::{check, form};
+pub(crate) use job::KeptToken;
 pub use status::{V3State, V3Status, is_job_id};
 pub use token::{ApiKeyTokens, BackendTokens, GivenToken, Token, TokenRequest, TokenSource};
 
 /// The address beside whose `/v1` the V3 API is: `base_url` without a `/v1` at its end.
 pub(crate) fn server(base_url: &str) -> &str {
     base_url.trim_end_matches('/').strip_suffix("/v1").unwrap_or(base_url)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn v3_is_beside_v1() {
+        for (base, server) in [
+            ("https://api.smileidentity.com/v1", "https://api.smileidentity.com"),
+            ("http://127.0.0.1:1/v1/", "http://127.0.0.1:1"),
+            ("https://x.example", "https://x.example"),
+            ("https://x.example/a/v1", "https://x.example/a"),
+            ("https://x.example/v11", "https://x.example/v11"),
+        ] {
+            assert_eq!(super::server(base), server);
+        }
+    }
 }

@@ -102,6 +102,11 @@ impl V3Status {
         })
     }
 
+    /// Whether the server is done with the job, as far as can be told.
+    pub(crate) const fn is_complete(&self) -> bool {
+        !matches!(self.state, V3State::Processing | V3State::NotFound)
+    }
+
     /// Whether nothing in it speaks of another job or user.
     pub(crate) fn is_about(&self, job_id: &str, user_id: &str) -> bool {
         self.job_id.as_deref().is_none_or(|id| id == job_id)

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::environment::{Transport as Reach, transport as reach};
+use crate::environment::{Reach, reach};
+use crate::exchange::is_passing;
 use crate::request::JobType;
 use crate::signature::SignerError;
-use crate::transport::{Method, Response};
+use crate::transport::{CancelToken, Response};
 use crate::wire::SOURCE_SDK;
 
 /// Longest token that is taken, in bytes. Real ones have about a thousand; a server takes no longer
@@ -46,7 +47,7 @@ impl Token {
         // It becomes a header field.
         let letters = text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.=".contains(&c));
         if !parts || !letters || text.len() > MAX_TOKEN {
-            return Err(SignerError("the token is not a JWT".to_owned()));
+            return Err(SignerError::Refused("the token is not a JWT".to_owned()));
         }
         Ok(Self { expires: expiry(text), text: Zeroizing::new(text.to_owned()) })
     }
@@ -98,19 +99,20 @@ pub struct TokenRequest<'a> {
     pub user_id: &'a str,
     /// The server's address, under which `/v3/token` is.
     pub server: &'a str,
-    /// Sends a request through the client: with its transport, its times and its retries.
+    /// When this is cancelled, a source that waits for somebody is to give up.
+    pub cancel: &'a CancelToken,
+    /// Posts through the client: with its transport, its times and its retries.
     pub(crate) send: &'a SendFn<'a>,
 }
 
-/// Method, address, header fields and body of a request for a token.
-pub(crate) struct Ask {
-    pub(crate) method: Method,
+/// Address, header fields and body of a question for a token.
+pub(crate) struct Post {
     pub(crate) url: String,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-pub(crate) type SendFn<'a> = dyn Fn(Ask) -> Result<Response, SignerError> + 'a;
+pub(crate) type SendFn<'a> = dyn Fn(Post) -> Result<Response, SignerError> + 'a;
 
 impl TokenRequest<'_> {
     /// `smart_selfie_registration` or `smart_selfie_authentication`.
@@ -138,23 +140,24 @@ impl TokenRequest<'_> {
         if !body.is_empty() {
             all.push(("Content-Type", "application/json".to_owned()));
         }
-        let ask = Ask { method: Method::Post, url: url.to_owned(), headers: all, body };
-        let answer = (self.send)(ask)?;
+        let answer = (self.send)(Post { url: url.to_owned(), headers: all, body })?;
         let body = Zeroizing::new(answer.body);
         match answer.status {
             200..=299 => {}
+            status if is_passing(status) => {
+                let what = format!("no token: the server answered with HTTP status {status}");
+                return Err(SignerError::Unreachable(what));
+            }
             status => {
-                let why = match status {
-                    401 | 403 => "; check the partner id, the API key and the environment",
-                    _ => "",
-                };
-                let what = format!("no token: the server answered with HTTP status {status}{why}");
-                return Err(SignerError(what));
+                return Err(SignerError::Refused(format!(
+                    "no token: the server answered with HTTP status {status}; check the partner \
+                     id, the credentials and the server's address"
+                )));
             }
         }
         // A JWT has no letter that JSON would escape: it can be borrowed.
         let answer: Answer<'_> = serde_json::from_slice(&body)
-            .map_err(|_| SignerError("no token: the answer has none".to_owned()))?;
+            .map_err(|_| SignerError::Refused("no token: the answer has none".to_owned()))?;
         Token::new(answer.token)
     }
 }
@@ -183,7 +186,7 @@ fn check_partner_id(id: &str) -> Result<(), SignerError> {
         return Ok(());
     }
     let what = "V3 takes a partner id of digits without zeros in front, unlike v1";
-    Err(SignerError(what.to_owned()))
+    Err(SignerError::Refused(what.to_owned()))
 }
 
 /// Asks `/v3/token` with the API key: for servers, kiosks and tests. The key is wiped from memory
@@ -202,7 +205,9 @@ impl ApiKeyTokens {
     pub fn new(partner_id: &str, api_key: &str) -> Result<Self, SignerError> {
         check_partner_id(partner_id)?;
         if api_key.is_empty() || !api_key.bytes().all(|c| c.is_ascii_graphic()) {
-            return Err(SignerError("the API key is empty or holds white space".to_owned()));
+            return Err(SignerError::Refused(
+                "the API key is empty or holds white space".to_owned(),
+            ));
         }
         let api_key = Arc::new(Zeroizing::new(api_key.to_owned()));
         Ok(Self { partner_id: partner_id.to_owned(), api_key })
@@ -271,11 +276,11 @@ impl BackendTokens {
         check_partner_id(partner_id)?;
         if !matches!(reach(url), Some(Reach::Tls | Reach::Loopback)) {
             let what = "the backend's address must begin with https:// and a host";
-            return Err(SignerError(what.to_owned()));
+            return Err(SignerError::Refused(what.to_owned()));
         }
         let visible = |c: u8| c == b' ' || c.is_ascii_graphic();
         if authorization.is_some_and(|value| !value.bytes().all(visible)) {
-            return Err(SignerError("the authorization must be visible ASCII".to_owned()));
+            return Err(SignerError::Refused("the authorization must be visible ASCII".to_owned()));
         }
         let authorization = authorization.map(|value| Arc::new(Zeroizing::new(value.to_owned())));
         Ok(Self { partner_id: partner_id.to_owned(), url: url.to_owned(), authorization })
@@ -326,7 +331,7 @@ impl TokenSource for GivenToken {
 
     fn token(&self, _: &TokenRequest<'_>) -> Result<Token, SignerError> {
         if self.token.expires.is_some() && !self.token.lasts() {
-            return Err(SignerError("the token is over; get a new one".to_owned()));
+            return Err(SignerError::Refused("the token is over; get a new one".to_owned()));
         }
         Ok(self.token.clone())
     }
