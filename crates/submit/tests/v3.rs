@@ -145,12 +145,8 @@ fn an_authentication_names_its_user_in_the_body() {
     let (_directory, store) = store();
     let mut job = request();
     job.sandbox_result = Some(820);
-    job.geo = Some(liveface_submit::GeoInfo {
-        latitude: -1.25,
-        longitude: 36.8,
-        altitude: None,
-        accuracy: None,
-    });
+    let place = liveface_submit::GeoInfo { latitude: -1.25, longitude: 36.8, ..Default::default() };
+    job.geo = Some(place);
     let call = Call::default();
     assert!(client(&server.url).authenticate(&store, &tag(), &job, call).unwrap().is_approved());
     let authentication = &server.requests()[1];

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::multipart::{Form, Multipart};
 use crate::environment::{Reach, reach};
 use crate::error::SubmitError;
+use crate::metadata::MAX_VALUE;
 use crate::request::{JobType, bad, check_text};
 
 /// How many liveness images a job has. Source: Smile ID's V3 API.
@@ -19,8 +20,8 @@ pub const LIVENESS_IMAGES: std::ops::RangeInclusive<usize> = 6..=8;
 /// API; the API itself names none.
 pub const MAX_PAYLOAD: usize = 4_500_000;
 
-/// Longest name and value of a metadata entry, in characters. Source: Smile ID's V3 API.
-const MAX_METADATA: (usize, usize) = (100, 1000);
+/// Longest name of a metadata entry, in characters. Source: Smile ID's V3 API.
+const MAX_METADATA_NAME: usize = 100;
 
 /// Who a person is, as that person says: a V3 job must tell it.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -143,7 +144,6 @@ pub(crate) fn check(job: &mut JobState) -> Result<(), SubmitError> {
     {
         return bad("the callback address must begin with https:// and a host");
     }
-    metadata(job)?;
     Ok(())
 }
 
@@ -155,7 +155,7 @@ struct Entry<'a> {
 
 /// The job's metadata as V3 takes it: names and values are texts.
 fn metadata(job: &JobState) -> Result<Vec<Entry<'_>>, SubmitError> {
-    let (most_name, most_value) = MAX_METADATA;
+    let (most_name, most_value) = (MAX_METADATA_NAME, MAX_VALUE);
     job.metadata
         .iter()
         .map(|value| {

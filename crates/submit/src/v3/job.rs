@@ -59,6 +59,8 @@ impl Client {
         let mut refused: Option<Token> = None;
         let mut attempt = 1;
         loop {
+            job.stage = back;
+            submission.set_job(job)?;
             let ask = self.v3_submission(capture, job)?;
             let token = self.v3_token(job, refused.as_ref(), call)?;
             call.check()?;

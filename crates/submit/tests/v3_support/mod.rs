@@ -55,7 +55,7 @@ pub fn config(url: &str) -> ClientConfig {
         first_pause: Duration::from_millis(5),
         max_pause: Duration::from_millis(20),
     };
-    ClientConfig { retry, ..common::config(url) }
+    ClientConfig { retry, metadata: false, ..common::config(url) }
 }
 
 pub fn client(url: &str) -> Client {
