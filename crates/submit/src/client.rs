@@ -358,6 +358,10 @@ impl Client {
                 if !request.send_again {
                     return Err(unclear(tag));
                 }
+                if same_job(earlier, &job, request) {
+                    let JobState { job_id, created, attempts, .. } = earlier.clone();
+                    job = JobState { job_id, created, attempts, ..job };
+                }
             }
             Some(earlier) if same_job(earlier, &job, request) => {
                 same = true;
