@@ -185,6 +185,9 @@ pub(crate) struct Credentials {
     /// Talk only to a server with this certificate or key: sha256/BASE64 or hex, may be repeated
     #[arg(long, value_name = "SHA256")]
     pub(crate) pin: Vec<String>,
+    /// Seconds for which a request is tried again when the network or the server fails
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, env = "LIVEFACE_RETRY_FOR")]
+    pub(crate) retry_for: u64,
 }
 
 #[derive(Args)]

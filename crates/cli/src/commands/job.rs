@@ -9,8 +9,8 @@ use liveface::Tag;
 use liveface_submit::v3::TokenSource;
 use liveface_submit::{
     ApiKeySigner, AuthSmileSigner, Call, Client, ClientConfig, Decision, DeviceFacts, Environment,
-    GeoInfo, ImageLink, JobOutcome, JobRequest, JobType, Progress, RemoteSigner, Signer,
-    SignerError, SmileConfig, StatusOptions as Wanted, SubmitError, TlsOptions, Transport,
+    GeoInfo, ImageLink, JobOutcome, JobRequest, JobType, Progress, RemoteSigner, RetryPolicy,
+    Signer, SignerError, SmileConfig, StatusOptions as Wanted, SubmitError, TlsOptions, Transport,
     UreqTransport,
 };
 use serde::Serialize;
@@ -130,7 +130,9 @@ pub(crate) fn show(spinner: &ProgressBar, progress: Progress) {
 /// name, in this order. `metadata` says whether jobs tell what the engine knows.
 pub(crate) fn client(credentials: &Credentials, metadata: bool) -> Result<Client, Failure> {
     let partner = Partner::new(credentials)?;
+    let budget = Duration::from_secs(credentials.retry_for);
     let config = ClientConfig {
+        retry: RetryPolicy { budget, ..RetryPolicy::default() },
         tls: partner.tls.clone(),
         metadata,
         accept_unverified_answers: credentials.accept_unverified,
