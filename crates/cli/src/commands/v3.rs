@@ -35,8 +35,7 @@ pub(crate) struct ProtocolOptions {
     /// The protocol of the job
     #[arg(long, value_enum, default_value_t)]
     pub(crate) protocol: ProtocolName,
-    /// The partner's backend, which gives V3 tokens in place of an API key; LIVEFACE_SIGNER_TOKEN is
-    /// sent along
+    /// The partner's backend, which gives V3 tokens in place of an API key
     #[arg(long, value_name = "URL", env = "LIVEFACE_TOKEN_URL")]
     pub(crate) token_url: Option<String>,
 }
@@ -119,5 +118,52 @@ pub(crate) fn tokens(
             "no credentials for V3",
             format!("set LIVEFACE_API_KEY or {TOKEN_VARIABLE}, or give --token-url"),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        v3: V3Options,
+    }
+
+    fn filled(arguments: &[&str]) -> Result<JobRequest, clap::Error> {
+        let line = Line::try_parse_from(["job"].iter().chain(arguments))?;
+        let mut request = JobRequest::new("user-1");
+        line.v3.fill(&mut request);
+        Ok(request)
+    }
+
+    #[test]
+    fn options_become_the_request() {
+        assert!(filled(&[]).unwrap() == JobRequest::new("user-1"));
+        let request = filled(&[
+            "--given-names=Amina Fatou",
+            "--last-name=Clearwater",
+            "--phone=+254700000000",
+            "--consent-at=2026-01-02T03:04:05Z",
+            "--consent-language=EN",
+            "--consent-policy=https://example.com/privacy",
+            "--sandbox-result=840",
+            "--send-again",
+        ]);
+        let request = request.unwrap();
+        let details = request.user_details.unwrap();
+        assert_eq!((&*details.given_names, &*details.last_name), ("Amina Fatou", "Clearwater"));
+        assert_eq!((details.email, details.phone_number.as_deref()), (None, Some("+254700000000")));
+        let consent = request.consent.unwrap();
+        assert_eq!(consent.granted_at, "2026-01-02T03:04:05Z");
+        assert_eq!(consent.notice_language, "EN");
+        assert_eq!(consent.notice_privacy_policy_url, "https://example.com/privacy");
+        assert!(request.send_again && request.sandbox_result == Some(840));
+        // Half a consent is none.
+        assert!(filled(&["--consent-at=2026-01-02T03:04:05Z"]).is_err());
+        assert!(filled(&["--consent-language=EN"]).is_err());
     }
 }
