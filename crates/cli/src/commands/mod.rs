@@ -15,6 +15,7 @@ pub(crate) mod queue;
 pub(crate) mod sandbox;
 mod stills;
 pub(crate) mod tags;
+pub(crate) mod v3;
 pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
