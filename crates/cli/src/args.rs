@@ -360,6 +360,9 @@ pub(crate) struct SandboxOptions {
     /// The preset `smart-selfie`, `enhanced` or `passive`, or a TOML file: its thresholds decide
     #[arg(long, default_value = "smart-selfie", value_name = "NAME|FILE")]
     pub(crate) policy: String,
+    /// Speak HTTPS with a certificate of its own, kept in the data folder
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// Folder for users, jobs and the API key
     #[arg(long, value_name = "DIR", default_value = "liveface-sandbox")]
     pub(crate) data: PathBuf,

@@ -14,6 +14,12 @@ pub struct SandboxConfig {
     pub address: SocketAddr,
     /// Folder of the database and of the API key; made if missing.
     pub data_dir: PathBuf,
+    /// Speak HTTPS, with a certificate that is made at the first start and kept in the data
+    /// directory; otherwise plain HTTP.
+    pub tls: bool,
+    /// Names or IP addresses for the certificate, besides `localhost`, `127.0.0.1`, `::1` and the
+    /// address that it listens on. A new one makes a new certificate.
+    pub host_names: Vec<String>,
     /// The one partner that the sandbox serves, used as given (leading zeros count).
     pub partner_id: String,
     /// The partner's API key. `None` makes one at the first start and keeps it in the data
@@ -34,6 +40,8 @@ impl SandboxConfig {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: data_dir.into(),
+            tls: false,
+            host_names: Vec::new(),
             partner_id: "1000".to_owned(),
             api_key: None,
             policy: Policy::default(),
@@ -48,6 +56,7 @@ impl std::fmt::Debug for SandboxConfig {
         f.debug_struct("SandboxConfig")
             .field("address", &self.address)
             .field("data_dir", &self.data_dir)
+            .field("tls", &self.tls)
             .field("policy", &self.policy.name)
             .field("limits", &self.limits)
             .finish_non_exhaustive()

@@ -31,6 +31,12 @@ pub enum SandboxError {
         /// The file.
         path: PathBuf,
     },
+    /// The data directory has a certificate file that cannot be used.
+    #[error("{path} holds no key and certificates that work; delete it to have new ones made")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+    },
     /// The partner id or API key cannot work.
     #[error("the {name} is empty or has characters that do not print; give another one")]
     Credential {

@@ -62,7 +62,7 @@ async fn upload(
         let (job, token) = jobs::open(&shared.store, new)?;
         let random = store::token()?;
         Ok(UploadAnswer {
-            upload_url: format!("http://{host}/zips/{token}"),
+            upload_url: format!("{}://{host}/zips/{token}", shared.scheme()),
             ref_id: format!("{}-{}-{}", shared.partner.id, job.smile_job_id(), &random[..11]),
             smile_job_id: job.smile_job_id(),
             camera_config: "null",
@@ -102,7 +102,7 @@ async fn job_status(
         };
         let selfie_image = picture
             .filter(|_| question.image_links)
-            .map(|token| format!("http://{host}/pictures/{token}"));
+            .map(|token| format!("{}://{host}/pictures/{token}", shared.scheme()));
         let timestamp = now();
         Ok(StatusAnswer {
             signature: shared.partner.sign(&timestamp),

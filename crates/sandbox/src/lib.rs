@@ -47,6 +47,7 @@ mod picture;
 mod request;
 mod server;
 mod store;
+mod tls;
 mod wire;
 mod worker;
 

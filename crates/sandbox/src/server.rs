@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::http::{BASE, router};
 use crate::listener::LimitedListener;
 use crate::partner::Partner;
 use crate::store::{CallbackState, Stage, Store};
+use crate::tls::Identity;
 use crate::{callbacks, worker};
 
 /// Requests under way at the stop may take so long to end.
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
     pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<Identity>,
     /// Rings when a zip arrived.
     pub(crate) inbox: Bell,
     /// Rings when a job ended.
@@ -43,6 +45,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The scheme of the sandbox's own URLs.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// Notes a fault that a request or a job was answered with "system error" for.
     pub(crate) fn note_fault(&self, fault: &dyn Display) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.to_string());
@@ -70,6 +77,11 @@ impl Sandbox {
     ) -> Result<Self, SandboxError> {
         config.policy.check()?;
         let partner = prepare(&config)?;
+        let mut names = config.host_names.clone();
+        if !config.address.ip().is_unspecified() {
+            names.push(config.address.ip().to_string());
+        }
+        let tls = config.tls.then(|| Identity::new(&config.data_dir, &names)).transpose()?;
         let store = open_store(&config.data_dir.join("sandbox.redb"), &partner.id)?;
         let failed = |source| SandboxError::Listen { address: config.address, source };
         let listener = TcpListener::bind(config.address).map_err(failed)?;
@@ -93,6 +105,7 @@ impl Sandbox {
             policy,
             limits,
             address,
+            tls,
             inbox: Bell::default(),
             outbox: Bell::default(),
             fault: Mutex::new(None),
@@ -116,7 +129,21 @@ impl Sandbox {
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        format!("http://{}{BASE}", SocketAddr::new(ip, self.shared.address.port()))
+        let address = SocketAddr::new(ip, self.shared.address.port());
+        format!("{}://{address}{BASE}", self.shared.scheme())
+    }
+
+    /// With TLS, the certificate that clients must trust, as PEM. It is public.
+    #[must_use]
+    pub fn certificate_pem(&self) -> Option<&str> {
+        self.shared.tls.as_ref().map(|tls| tls.certificate_pem.as_str())
+    }
+
+    /// With TLS, the file with the certificate that clients must trust: for
+    /// `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and their like.
+    #[must_use]
+    pub fn certificate_path(&self) -> Option<PathBuf> {
+        self.shared.tls.as_ref().map(|tls| tls.certificate_path.clone())
     }
 
     /// The address that it listens on, with the port that it got.
@@ -201,7 +228,8 @@ fn serve(
 ) {
     runtime.block_on(async move {
         let limits = &shared.limits;
-        let listener = LimitedListener::new(listener, limits.connections, limits.request_time);
+        let tls = shared.tls.as_ref().map(|tls| tls.acceptor.clone());
+        let listener = LimitedListener::new(listener, tls, limits.connections, limits.request_time);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = axum::serve(listener, router(shared)).with_graceful_shutdown(async move {
             let _ = stopped.await;

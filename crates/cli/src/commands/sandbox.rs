@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use liveface_sandbox::{EngineAnalyser, Sandbox, SandboxConfig};
+use serde_json::json;
 
 use crate::args::{Common, SandboxOptions};
 use crate::console::{self, Style, styled};
@@ -11,13 +12,19 @@ use crate::failure::{Exit, Failure};
 pub(crate) fn run(common: &Common, options: &SandboxOptions) -> Result<Exit, Failure> {
     let mut config = SandboxConfig::new(&options.data);
     config.address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    config.tls = options.tls;
     config.policy = super::policy(&options.policy)?;
     let analyser = EngineAnalyser::new(super::engine(common)?, &config.policy);
     let sandbox = Sandbox::start(config, Box::new(analyser))
         .map_err(|error| Failure::new(Exit::Runtime, error.to_string()))?;
     let (url, partner, key) = (sandbox.base_url(), sandbox.partner_id(), sandbox.api_key());
+    let certificate = sandbox.certificate_path();
     if common.json {
-        console::json(&serde_json::json!({ "url": url, "partner_id": partner, "api_key": key }))?;
+        let mut ready = json!({ "url": url, "partner_id": partner, "api_key": key });
+        if let Some(path) = &certificate {
+            ready["certificate"] = json!(path);
+        }
+        console::json(&ready)?;
     } else {
         console::line(styled(
             "A development server: do not send it real users' data.",
@@ -26,6 +33,9 @@ pub(crate) fn run(common: &Common, options: &SandboxOptions) -> Result<Exit, Fai
         console::line(format!("url         {url}"))?;
         console::line(format!("partner id  {partner}"))?;
         console::line(format!("API key     {key}"))?;
+        if let Some(path) = &certificate {
+            console::line(format!("certificate {}", path.display()))?;
+        }
         console::line("")?;
         console::line("In another terminal:")?;
         console::line(format!("  export LIVEFACE_PARTNER_ID={partner} LIVEFACE_API_KEY={key}"))?;

@@ -16,6 +16,7 @@ use liveface_sandbox::{
 };
 use serde_json::{Value, json};
 use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// A person is a colour; the greyer it is, the less alive.
 pub(crate) type Person = [u8; 3];
@@ -119,11 +120,23 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn of(sandbox: &Sandbox) -> Self {
-        Self::new(&sandbox.base_url(), sandbox.partner_id(), sandbox.api_key())
+        let (base, pem) = (sandbox.base_url(), sandbox.certificate_pem());
+        Self::trusting(pem, &base, sandbox.partner_id(), sandbox.api_key())
     }
 
     pub(crate) fn new(base: &str, partner_id: &str, api_key: &str) -> Self {
+        Self::trusting(None, base, partner_id, api_key)
+    }
+
+    /// A client that trusts the certificate `pem` and no other.
+    pub(crate) fn trusting(pem: Option<&str>, base: &str, partner_id: &str, api_key: &str) -> Self {
+        let mut tls = TlsConfig::builder();
+        if let Some(pem) = pem {
+            let certificate = Certificate::from_pem(pem.as_bytes()).unwrap();
+            tls = tls.root_certs(RootCerts::new_with_certs(&[certificate]));
+        }
         let agent = Agent::config_builder()
+            .tls_config(tls.build())
             .http_status_as_error(false)
             .proxy(None)
             .timeout_global(Some(Duration::from_secs(20)))
@@ -163,8 +176,12 @@ impl Client {
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let mut answer = self.agent.post(format!("{}/{path}", self.base)).send_json(body).unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
+        self.try_post(path, body).unwrap()
+    }
+
+    pub(crate) fn try_post(&self, path: &str, body: &Value) -> Result<(u16, Value), ureq::Error> {
+        let mut answer = self.agent.post(format!("{}/{path}", self.base)).send_json(body)?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
     }
 
     pub(crate) fn put(&self, url: &str, content_type: &str, body: &[u8]) -> (u16, String) {
