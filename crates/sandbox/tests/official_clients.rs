@@ -6,7 +6,7 @@ mod official;
 
 use std::path::Path;
 
-use liveface_sandbox::Sandbox;
+use liveface_sandbox::{Sandbox, SandboxConfig};
 use official::{Official, Runner};
 use serde_json::{Value, json};
 
@@ -31,9 +31,9 @@ fn captures() -> [Capture; 3] {
 }
 
 /// A sandbox with the engine, and the folder of its data and of what is sent to it.
-fn sandbox() -> (tempfile::TempDir, Sandbox) {
+fn sandbox(tls: bool) -> (tempfile::TempDir, Sandbox) {
     let dir = tempfile::tempdir().unwrap();
-    let config = common::config(&dir.path().join("data"));
+    let config = SandboxConfig { tls, ..common::config(&dir.path().join("data")) };
     let sandbox = Sandbox::start(config, common::engine_analyser()).unwrap();
     (dir, sandbox)
 }
@@ -51,7 +51,7 @@ fn save(dir: &Path, capture: &Capture) -> (Value, Vec<Value>) {
     (selfie, liveness)
 }
 
-/// A client of the v1 API, and how it is to send images.
+/// A client of the v1 API, and where it sends what.
 struct V1<'a> {
     client: &'a Runner,
     sandbox: &'a Sandbox,
@@ -76,7 +76,7 @@ impl V1<'_> {
                 "use_enrolled_image": false,
             },
         });
-        self.client.run(&job, None)
+        self.client.run(&job, self.sandbox.certificate_path().as_deref())
     }
 
     /// One job of the user "ann"; the status that the client returned. `inline` says which images
@@ -90,8 +90,8 @@ impl V1<'_> {
         self.call("submit", job_type, job_id, &images)
     }
 
-    /// Somebody registers, authenticates, and a stranger does not. `files` says which images travel
-    /// as files where the client can.
+    /// Somebody registers, authenticates, and a stranger does not. `inline` is as in
+    /// [`submit`](Self::submit).
     fn works(&self, inline: [bool; 2]) {
         let [first, second, stranger] = captures();
         let status = self.submit(4, "job-1", inline, &first);
@@ -127,6 +127,14 @@ impl V1<'_> {
 #[test]
 fn smile_id_core_registers_and_authenticates() {
     let Some(client) = Official::SmileIdCore.ready() else { return };
-    let (dir, sandbox) = sandbox();
+    let (dir, sandbox) = sandbox(false);
     V1 { client: &client, sandbox: &sandbox, dir: dir.path() }.works([false; 2]);
+}
+
+#[test]
+fn smile_identity_core_registers_and_authenticates() {
+    let Some(client) = Official::SmileIdentityCore.ready() else { return };
+    let (dir, sandbox) = sandbox(true);
+    // It puts no liveness images into the zip.
+    V1 { client: &client, sandbox: &sandbox, dir: dir.path() }.works([false, true]);
 }

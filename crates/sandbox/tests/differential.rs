@@ -1,0 +1,270 @@
+//! Our client and the official ones send the same for the same capture, ids and options, but for
+//! the differences that a table allows. `docs/wire-differences.md` is that table:
+//! `LIVEFACE_WRITE_DOCS=1` writes it anew.
+//!
+//! Time, signatures, tokens and the SDK's name and version are taken out before the comparison,
+//! after they were checked. A difference that is not in the table fails, and so does a row of the
+//! table that never happens.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod common;
+mod official;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use liveface_bundle::{Capture, CapturedImage, Store, StoreKey, Tag};
+use liveface_core::{CaptureRecord, Evidence, FrameCounts, ShotKind, Verdict};
+use liveface_submit::{
+    ApiKeySigner, Client, ClientConfig, Environment, GeoInfo, JobRequest, JobType, PollPolicy,
+};
+use official::Official::{self, SmileIdCore, SmileIdentityCore};
+use official::Runner;
+use serde_json::{Value, json};
+use wire::compare::{ABSENT, Difference, Files, compare};
+use wire::recorder::{KEY, Recorder, Request};
+
+/// A difference that is allowed, and why.
+struct Allowed {
+    clients: &'static [Official],
+    place: &'static str,
+    official: &'static str,
+    ours: &'static str,
+    why: &'static str,
+}
+
+const BOTH: &[Official] = &[SmileIdCore, SmileIdentityCore];
+const PY: &[Official] = &[SmileIdCore];
+const JS: &[Official] = &[SmileIdentityCore];
+
+const ALLOWED: &[Allowed] = &[];
+
+/// A job that both clients are given.
+struct Scenario {
+    name: &'static str,
+    job_type: JobType,
+    partner_id: &'static str,
+    callback_url: &'static str,
+    partner_params: &'static [(&'static str, &'static str)],
+    id_info: &'static [(&'static str, &'static str)],
+    use_enrolled_image: bool,
+    /// Whether the official client is given the selfie and the liveness images as base64, not as
+    /// files.
+    inline: [bool; 2],
+    /// What the official clients have no argument for: re-enrolling and a place.
+    own_extras: bool,
+    /// How often the server calls the job unfinished.
+    unfinished: usize,
+}
+
+const PLAIN: Scenario = Scenario {
+    name: "a registration",
+    job_type: JobType::Register,
+    partner_id: "2345",
+    callback_url: "https://partner.example/cb",
+    partner_params: &[],
+    id_info: &[],
+    use_enrolled_image: false,
+    inline: [false, false],
+    own_extras: false,
+    unfinished: 0,
+};
+
+const SCENARIOS: [Scenario; 4] = [
+    PLAIN,
+    Scenario {
+        name: "an authentication without a callback, of a partner with leading zeros",
+        job_type: JobType::Authenticate,
+        partner_id: "002345",
+        callback_url: "",
+        unfinished: 1,
+        ..PLAIN
+    },
+    Scenario { name: "a registration in base64", inline: [true, true], ..PLAIN },
+    Scenario {
+        name: "a registration with everything",
+        partner_params: &[("order", "ORD-9"), ("branch", "")],
+        id_info: &[("country", "NG"), ("first_name", "Amina")],
+        use_enrolled_image: true,
+        own_extras: true,
+        inline: [false, true],
+        ..PLAIN
+    },
+];
+
+/// A selfie and seven liveness images, each another one.
+fn capture() -> Capture {
+    let image = |kind, index: u32, t_ms| CapturedImage {
+        kind,
+        index,
+        t_ms,
+        width: 96,
+        height: 64,
+        jpeg: common::picture(&[[u8::try_from(200 - 8 * index).unwrap(), 30, (t_ms / 10) as u8]]),
+    };
+    let liveness = (0..7).map(|index| image(ShotKind::Liveness, index, 1000 + u64::from(index)));
+    Capture {
+        images: liveness.chain([image(ShotKind::Selfie, 0, 1500)]).collect(),
+        record: CaptureRecord {
+            engine_version: "0.1.0".into(),
+            policy: "smart-selfie".into(),
+            seed: 1,
+            models: Default::default(),
+            verdict: Verdict::Live,
+            reasons: vec![],
+            evidence: Evidence::default(),
+            shots: vec![],
+            guidance: vec![],
+            frames: FrameCounts::default(),
+        },
+    }
+}
+
+/// The images by the names that they have in our zip, selfie first.
+fn files(capture: &Capture) -> Vec<(String, &[u8])> {
+    capture.upload_order().iter().map(|i| (i.file_name(), i.jpeg.as_slice())).collect()
+}
+
+/// What the official client sends.
+fn official_requests(scenario: &Scenario, client: &Runner, capture: &Capture) -> Vec<Request> {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::start(dir.path(), scenario.unfinished);
+    let images: Vec<Value> = files(capture)
+        .iter()
+        .enumerate()
+        .map(|(index, (name, bytes))| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let (inline, types) = match index {
+                0 => (scenario.inline[0], [0, 2]),
+                _ => (scenario.inline[1], [4, 6]),
+            };
+            json!({ "image_type_id": types[usize::from(inline)], "inline": inline, "path": path })
+        })
+        .collect();
+    let mut partner_params = json!({
+        "user_id": "user-0001",
+        "job_id": "job-0001",
+        "job_type": scenario.job_type.number(),
+    });
+    for (name, value) in scenario.partner_params {
+        partner_params[*name] = json!(value);
+    }
+    let job = json!({
+        "call": "submit",
+        // The JavaScript client puts its own scheme there.
+        "server": format!("{}/v1", recorder.origin("http")),
+        "partner_id": scenario.partner_id,
+        "api_key": KEY,
+        "callback_url": scenario.callback_url,
+        "partner_params": partner_params,
+        "images": images,
+        "id_info": scenario.id_info.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
+        "options": {
+            "return_job_status": true,
+            "return_history": false,
+            "return_images": false,
+            "use_enrolled_image": scenario.use_enrolled_image,
+        },
+    });
+    let status = client.run(&job, Some(recorder.certificate()));
+    assert_eq!(status["job_complete"], true, "{status}");
+    recorder.requests()
+}
+
+/// What our client sends.
+fn our_requests(scenario: &Scenario, capture: &Capture) -> Vec<Request> {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::start(dir.path(), scenario.unfinished);
+    let store = Store::open(dir.path().join("store"), &StoreKey::from_bytes([7; 32])).unwrap();
+    let tag = Tag::new("visit").unwrap();
+    store.save(&tag, capture).unwrap();
+    let server = Environment::Url(format!("{}/v1", recorder.origin("http")));
+    let short = Duration::from_millis(10);
+    let poll = PollPolicy { early_pause: short, early_polls: 4, late_pause: short };
+    let config = ClientConfig { poll, ..ClientConfig::new(server) };
+    let signer = ApiKeySigner::new(scenario.partner_id, KEY).unwrap();
+    let client = Client::new(config, signer).unwrap();
+    let owned = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let callback_url = scenario.callback_url;
+    let request = JobRequest {
+        job_id: Some("job-0001".to_owned()),
+        partner_params: owned(scenario.partner_params),
+        callback_url: (!callback_url.is_empty()).then(|| callback_url.to_owned()),
+        allow_re_enroll: scenario.own_extras,
+        use_enrolled_image: scenario.use_enrolled_image,
+        id_info: owned(scenario.id_info),
+        geo: scenario.own_extras.then_some(GeoInfo {
+            latitude: -1.25,
+            longitude: 36.5,
+            altitude: None,
+            accuracy: Some(8.0),
+        }),
+        ..JobRequest::new("user-0001")
+    };
+    let outcome = match scenario.job_type {
+        JobType::Register => client.register(&store, &tag, &request, None),
+        JobType::Authenticate => client.authenticate(&store, &tag, &request, None),
+    };
+    assert!(outcome.unwrap().is_approved());
+    recorder.requests()
+}
+
+/// Compares `official` with ours in every scenario; the differences must be the table's.
+fn only_allowed_differences(official: Official) {
+    let Some(client) = official.ready() else { return };
+    let capture = capture();
+    let files: Files =
+        files(&capture).into_iter().map(|(name, bytes)| (name, bytes.to_vec())).collect();
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let compared = SCENARIOS.each_ref().map(|scenario| {
+            let (client, capture, files) = (&client, &capture, &files);
+            scope.spawn(move || {
+                let theirs = official_requests(scenario, client, capture);
+                let ours = our_requests(scenario, capture);
+                assert!(theirs.len() > 2, "{}", scenario.name);
+                (scenario.name, compare(&theirs, &ours, scenario.partner_id, files))
+            })
+        });
+        compared.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    check(official, &found);
+}
+
+fn check(official: Official, found: &[(&str, BTreeSet<Difference>)]) {
+    let rows: BTreeSet<_> = ALLOWED
+        .iter()
+        .filter(|row| row.clients.contains(&official))
+        .map(|row| Difference {
+            place: row.place.to_owned(),
+            official: row.official.to_owned(),
+            ours: row.ours.to_owned(),
+        })
+        .collect();
+    let mut wrong = String::new();
+    for (scenario, found) in found {
+        for Difference { place, official, ours } in found.difference(&rows) {
+            writeln!(wrong, "{scenario}: not allowed: {place}: {official} / {ours}").unwrap();
+        }
+    }
+    let all = found.iter().flat_map(|(_, found)| found).cloned().collect();
+    for Difference { place, official, ours } in rows.difference(&all) {
+        writeln!(wrong, "never happens: {place}: {official} / {ours}").unwrap();
+    }
+    assert!(wrong.is_empty(), "{}:\n{wrong}", official.package());
+}
+
+#[test]
+fn our_v1_requests_are_those_of_smile_id_core() {
+    only_allowed_differences(SmileIdCore);
+}
+
+#[test]
+fn our_v1_requests_are_those_of_smile_identity_core() {
+    only_allowed_differences(SmileIdentityCore);
+}
