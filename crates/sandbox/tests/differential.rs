@@ -7,40 +7,26 @@
 //! table that never happens.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+#[path = "wire/allowed.rs"]
+mod allowed;
 mod common;
 mod official;
 mod wire;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
+use allowed::ALLOWED;
 use liveface_bundle::{Capture, CapturedImage, Store, StoreKey, Tag};
 use liveface_core::{CaptureRecord, Evidence, FrameCounts, ShotKind, Verdict};
 use liveface_submit::{
     ApiKeySigner, Client, ClientConfig, Environment, GeoInfo, JobRequest, JobType, PollPolicy,
 };
-use official::Official::{self, SmileIdCore, SmileIdentityCore};
-use official::Runner;
+use official::{Official, Runner};
 use serde_json::{Value, json};
 use wire::compare::{ABSENT, Difference, Files, compare};
 use wire::recorder::{KEY, Recorder, Request};
-
-/// A difference that is allowed, and why.
-struct Allowed {
-    clients: &'static [Official],
-    place: &'static str,
-    official: &'static str,
-    ours: &'static str,
-    why: &'static str,
-}
-
-const BOTH: &[Official] = &[SmileIdCore, SmileIdentityCore];
-const PY: &[Official] = &[SmileIdCore];
-const JS: &[Official] = &[SmileIdentityCore];
-
-const ALLOWED: &[Allowed] = &[];
 
 /// A job that both clients are given.
 struct Scenario {
@@ -86,7 +72,7 @@ const SCENARIOS: [Scenario; 4] = [
     Scenario { name: "a registration in base64", inline: [true, true], ..PLAIN },
     Scenario {
         name: "a registration with everything",
-        partner_params: &[("order", "ORD-9"), ("branch", "")],
+        partner_params: &[("branch", ""), ("order", "ORD-9")],
         id_info: &[("country", "NG"), ("first_name", "Amina")],
         use_enrolled_image: true,
         own_extras: true,
@@ -145,14 +131,12 @@ fn official_requests(scenario: &Scenario, client: &Runner, capture: &Capture) ->
             json!({ "image_type_id": types[usize::from(inline)], "inline": inline, "path": path })
         })
         .collect();
-    let mut partner_params = json!({
-        "user_id": "user-0001",
-        "job_id": "job-0001",
-        "job_type": scenario.job_type.number(),
-    });
-    for (name, value) in scenario.partner_params {
-        partner_params[*name] = json!(value);
-    }
+    let mut partner_params = vec![
+        json!(["user_id", "user-0001"]),
+        json!(["job_id", "job-0001"]),
+        json!(["job_type", scenario.job_type.number()]),
+    ];
+    partner_params.extend(scenario.partner_params.iter().map(|pair| json!(pair)));
     let job = json!({
         "call": "submit",
         // The JavaScript client puts its own scheme there.
@@ -261,10 +245,45 @@ fn check(official: Official, found: &[(&str, BTreeSet<Difference>)]) {
 
 #[test]
 fn our_v1_requests_are_those_of_smile_id_core() {
-    only_allowed_differences(SmileIdCore);
+    only_allowed_differences(Official::SmileIdCore);
 }
 
 #[test]
 fn our_v1_requests_are_those_of_smile_identity_core() {
-    only_allowed_differences(SmileIdentityCore);
+    only_allowed_differences(Official::SmileIdentityCore);
+}
+
+/// The table, as a page of the documentation.
+fn page() -> String {
+    let mut page = "# What our requests differ in from the official clients'\n\n\
+        For the same capture, ids and options the requests of `liveface-submit` are those of the \
+        service's official clients, field by field, but for the rows below. \
+        `crates/sandbox/tests/differential.rs` runs the clients, compares, and wrote this page: a \
+        difference without a row fails, and so does a row that never happens. Time, signature, \
+        tokens and the SDK's name and version are left out.\n"
+        .to_owned();
+    for official in Official::ALL {
+        let (package, version) = (official.package(), official.version());
+        write!(page, "\n## {package} {version}\n\n").unwrap();
+        page += "| request and field | official | ours | why |\n|---|---|---|---|\n";
+        for row in ALLOWED.iter().filter(|row| row.clients.contains(&official)) {
+            let code = |text: &str| {
+                if text == ABSENT { ABSENT.to_owned() } else { format!("`{text}`") }
+            };
+            let (official, ours) = (code(row.official), code(row.ours));
+            writeln!(page, "| {} | {official} | {ours} | {} |", row.place, row.why).unwrap();
+        }
+    }
+    page
+}
+
+#[test]
+fn the_page_about_differences_is_the_table() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/wire-differences.md");
+    if std::env::var_os("LIVEFACE_WRITE_DOCS").is_some() {
+        std::fs::write(file, page()).unwrap();
+    } else {
+        let page_there = std::fs::read_to_string(file).unwrap();
+        assert_eq!(page_there, page(), "LIVEFACE_WRITE_DOCS=1 writes the page anew");
+    }
 }

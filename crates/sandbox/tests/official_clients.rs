@@ -66,7 +66,7 @@ impl V1<'_> {
             "partner_id": self.sandbox.partner_id(),
             "api_key": self.sandbox.api_key(),
             "callback_url": "",
-            "partner_params": { "user_id": "ann", "job_id": job_id, "job_type": job_type },
+            "partner_params": [["user_id", "ann"], ["job_id", job_id], ["job_type", job_type]],
             "images": images,
             "id_info": {},
             "options": {

@@ -25,6 +25,9 @@ pub(crate) enum Official {
 }
 
 impl Official {
+    pub(crate) const ALL: [Self; 3] =
+        [Self::SmileIdCore, Self::SmileIdentityCore, Self::Usesmileid];
+
     /// The package's name.
     pub(crate) const fn package(self) -> &'static str {
         match self {
@@ -32,6 +35,18 @@ impl Official {
             Self::SmileIdentityCore => "smile-identity-core",
             Self::Usesmileid => "usesmileid",
         }
+    }
+
+    /// The pinned version.
+    pub(crate) fn version(self) -> String {
+        let package = self.package();
+        let (file, before) = match self {
+            Self::SmileIdentityCore => (format!("{package}/package.json"), format!("{package}\": \"")),
+            _ => (format!("{package}.txt"), format!("\n{package}==")),
+        };
+        let pinned = fs::read_to_string(here(&file)).unwrap();
+        let (_, version) = pinned.split_once(&before).unwrap();
+        version.split([' ', '"']).next().unwrap().to_owned()
     }
 
     /// The client, ready to run; `None` where it cannot be had, after saying so.

@@ -1,7 +1,7 @@
 // Does one call with the official JavaScript client of the v1 API and prints what it returns.
 //
 // Standard input is one JSON object: call ("submit" or "status"), server, partner_id, api_key,
-// callback_url, partner_params, images (each with image_type_id, path and inline: whether it
+// callback_url, partner_params (pairs, in their order), images (each with image_type_id, path and inline: whether it
 // travels as base64 in info.json or is named by its path), id_info and options.
 'use strict';
 
@@ -17,12 +17,13 @@ const image = ({ image_type_id, path, inline }) => ({
 });
 
 const call = (job) => {
+  const partner_params = Object.fromEntries(job.partner_params);
   if (job.call === 'submit') {
     const client = new WebApi(job.partner_id, job.callback_url, job.api_key, job.server);
     const images = job.images.map(image);
-    return client.submit_job(job.partner_params, images, job.id_info, job.options);
+    return client.submit_job(partner_params, images, job.id_info, job.options);
   }
-  const { user_id, job_id } = job.partner_params;
+  const { user_id, job_id } = partner_params;
   const client = new Utilities(job.partner_id, job.api_key, job.server);
   return client.get_job_status(user_id, job_id, job.options);
 };

@@ -1,7 +1,7 @@
 """Does one call with the official Python client of the v1 API and prints what it returns.
 
 Standard input is one JSON object: call ("submit" or "status"), server, partner_id, api_key,
-callback_url, partner_params, images (each with image_type_id, path and inline: whether it travels
+callback_url, partner_params (pairs, in their order), images (each with image_type_id, path and inline: whether it travels
 as base64 in info.json or as a file in the zip), id_info and options.
 """
 
@@ -25,14 +25,13 @@ def main():
     # It must not outlive a test that waits for it.
     signal.alarm(120)
     job = json.load(sys.stdin)
+    partner_params = dict(job["partner_params"])
     client = WebApi(job["partner_id"], job["callback_url"], job["api_key"], job["server"])
     if job["call"] == "submit":
         images = [image(entry) for entry in job["images"]]
-        answer = client.submit_job(
-            job["partner_params"], images, job["id_info"], job["options"]
-        )
+        answer = client.submit_job(partner_params, images, job["id_info"], job["options"])
     else:
-        answer = client.utilities.get_job_status(job["partner_params"], job["options"], None)
+        answer = client.utilities.get_job_status(partner_params, job["options"], None)
     json.dump(answer, sys.stdout)
 
 

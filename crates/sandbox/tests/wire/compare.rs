@@ -319,14 +319,15 @@ struct Entry {
 /// The entries of a zip, in the order of its directory.
 fn entries(zip: &[u8]) -> Vec<Entry> {
     let mut zip = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+    let count = zip.len();
     let entry = |index| {
         let mut file = zip.by_index(index).unwrap();
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();
-        let compression = file.compression().to_string().to_lowercase();
-        Entry { name: file.name().to_owned(), compression, bytes }
+        let compression = format!("{:?}", file.compression()).to_lowercase();
+        Entry { name: file.name().unwrap().to_string(), compression, bytes }
     };
-    (0..zip.len()).map(entry).collect()
+    (0..count).map(entry).collect()
 }
 
 #[derive(Clone)]
