@@ -41,7 +41,9 @@ impl Official {
     pub(crate) fn version(self) -> String {
         let package = self.package();
         let (file, before) = match self {
-            Self::SmileIdentityCore => (format!("{package}/package.json"), format!("{package}\": \"")),
+            Self::SmileIdentityCore => {
+                (format!("{package}/package.json"), format!("{package}\": \""))
+            }
             _ => (format!("{package}.txt"), format!("\n{package}==")),
         };
         let pinned = fs::read_to_string(here(&file)).unwrap();

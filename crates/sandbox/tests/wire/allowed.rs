@@ -32,7 +32,8 @@ const NOT_COMPRESSED: &str =
     "Answers are a few thousand bytes: our client does not ask for compression.";
 const ORDER: &str =
     "The order of a JSON object's fields means nothing; the two official clients differ in it.";
-const AS_FILES: &str = "Ours always sends images as files in the zip: in base64 they are a third larger.";
+const AS_FILES: &str =
+    "Ours always sends images as files in the zip: in base64 they are a third larger.";
 const NO_LIVENESS_FILES: &str = "This client zips files of types 0 and 1 only; of a liveness image it sends the path on its own machine. Ours sends the file.";
 const STORED: &str = "JPEG does not get smaller; the other official client stores as well.";
 const ID_INFO: &str = "This client copies `id_info` into the announcement as well, always with `entered`. The other does not.";
@@ -40,13 +41,7 @@ const OWN: &str = "Sent only when the job asks for it, as the service's mobile S
 
 pub(crate) const ALLOWED: &[Allowed] = &[
     row(PY, "any request: header `accept`", "application/json", "*/*", ANY_TYPE),
-    row(
-        JS,
-        "any request: header `accept`",
-        "application/json, text/plain, */*",
-        "*/*",
-        ANY_TYPE,
-    ),
+    row(JS, "any request: header `accept`", "application/json, text/plain, */*", "*/*", ANY_TYPE),
     row(
         PY,
         "any request: header `accept-language`",
