@@ -108,6 +108,9 @@ pub struct JobState {
     /// The last answer about the job's status, as it was received.
     #[serde(default)]
     pub last_status: Option<String>,
+    /// Whether that answer was taken although nobody could check its signature.
+    #[serde(default)]
+    pub unverified: bool,
 }
 
 impl std::fmt::Debug for JobState {

@@ -512,6 +512,7 @@ mod tests {
             ref_id: None,
             smile_job_id: None,
             last_status: None,
+            unverified: false,
         }
     }
 

@@ -22,7 +22,7 @@ use allowed::ALLOWED;
 use liveface_bundle::{Capture, CapturedImage, Store, StoreKey, Tag};
 use liveface_core::{CaptureRecord, Evidence, FrameCounts, ShotKind, Verdict};
 use liveface_submit::{
-    ApiKeySigner, Client, ClientConfig, Environment, GeoInfo, JobRequest, JobType, PollPolicy,
+    ApiKeySigner, Call, Client, ClientConfig, Environment, GeoInfo, JobRequest, JobType, PollPolicy,
 };
 use official::{Official, Runner};
 use serde_json::{Value, json};
@@ -170,7 +170,8 @@ fn official_requests(scenario: &Scenario, client: &Runner, capture: &Capture) ->
 
 /// A capture in a store, and a server to send it to.
 struct Visit {
-    dir: tempfile::TempDir,
+    /// Removes everything when it is dropped.
+    _dir: tempfile::TempDir,
     store: Store,
     tag: Tag,
     recorder: Recorder,
@@ -183,7 +184,7 @@ impl Visit {
         let store = Store::open(dir.path().join("store"), &StoreKey::from_bytes([7; 32])).unwrap();
         let tag = Tag::new("visit").unwrap();
         store.save(&tag, capture).unwrap();
-        Self { dir, store, tag, recorder }
+        Self { _dir: dir, store, tag, recorder }
     }
 
     /// Settings that do not wait long.
@@ -197,8 +198,10 @@ impl Visit {
     /// Sends the capture; the requests.
     fn submit(&self, client: &Client, job_type: JobType, request: &JobRequest) -> Vec<Request> {
         let outcome = match job_type {
-            JobType::Register => client.register(&self.store, &self.tag, request, None),
-            JobType::Authenticate => client.authenticate(&self.store, &self.tag, request, None),
+            JobType::Register => client.register(&self.store, &self.tag, request, Call::default()),
+            JobType::Authenticate => {
+                client.authenticate(&self.store, &self.tag, request, Call::default())
+            }
         };
         assert!(outcome.unwrap().is_approved());
         self.recorder.requests()

@@ -130,7 +130,7 @@ impl JobRequest {
             return bad("only a registration can allow re-enrolling");
         }
         if let Some(url) = &self.callback_url
-            && crate::environment::transport(url).is_none()
+            && crate::environment::reach(url).is_none()
         {
             return bad("the callback address must begin with https:// or http:// and a host");
         }

@@ -290,6 +290,13 @@ impl JobOutcome {
         self.job.stage != JobStage::Prepared
     }
 
+    /// Whether the last answer was signed with the partner's key. `false` when there is no answer, or
+    /// when one was taken that nobody could check.
+    #[must_use]
+    pub fn verified(&self) -> bool {
+        self.status.is_some() && !self.job.unverified
+    }
+
     /// What was asked for.
     #[must_use]
     pub fn user_id(&self) -> &str {

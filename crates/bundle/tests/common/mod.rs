@@ -67,5 +67,6 @@ pub fn job(stage: JobStage) -> JobState {
         ref_id: None,
         smile_job_id: Some("0000000583".to_owned()),
         last_status: Some("{ \"job_complete\": false }".to_owned()),
+        unverified: false,
     }
 }
