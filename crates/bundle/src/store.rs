@@ -508,6 +508,7 @@ mod tests {
             sandbox_result: None,
             metadata: vec![],
             created: now(),
+            attempts: 1,
             stage,
             ref_id: None,
             smile_job_id: None,

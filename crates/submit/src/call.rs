@@ -1,5 +1,6 @@
 //! One call of the client: who watches it and who may stop it.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::error::SubmitError;
@@ -12,6 +13,13 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
+    /// Turns to one of several jobs of a queue.
+    Job {
+        /// Counts them from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// Announces the job and packs the images.
     Preparing,
     /// Uploads the images.
@@ -35,6 +43,16 @@ pub enum Progress {
     },
     /// The call is over.
     Done,
+}
+
+/// How long cancelled work may take to let go of its connection, so that usually nothing is under way
+/// when a cancelled call returns.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
+
+/// Why work on another thread has no result.
+pub(crate) enum Stopped {
+    Cancelled,
+    Died(String),
 }
 
 /// Who watches a call and who may cancel it; [`Call::default`] is nobody.
@@ -91,6 +109,37 @@ impl<'a> Call<'a> {
     /// Fails when the call was cancelled.
     pub(crate) fn check(&self) -> Result<(), SubmitError> {
         if self.cancel.is_cancelled() { Err(SubmitError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Does `work` on a thread of its own, calls `tick` meanwhile, and leaves when the call is
+    /// cancelled.
+    pub(crate) fn apart<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        mut tick: impl FnMut(&mut Self),
+    ) -> Result<T, Stopped> {
+        let (give, take) = mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new().name("liveface-submit".to_owned());
+        // Whoever cancelled no longer listens.
+        let spawned = thread.spawn(move || _ = give.send(work()));
+        spawned.map_err(|error| Stopped::Died(error.to_string()))?;
+        loop {
+            tick(self);
+            match take.recv_timeout(TICK) {
+                Ok(done) => {
+                    tick(self);
+                    return Ok(done);
+                }
+                Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
+                    // What ended all the same says how far the job is.
+                    return take.recv_timeout(LAST_MOMENT).map_err(|_| Stopped::Cancelled);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Stopped::Died("it ended without an answer".to_owned()));
+                }
+            }
+        }
     }
 
     /// Waits for `pause`, or until the call is cancelled.

@@ -21,14 +21,15 @@ use liveface_bundle::{
 };
 use liveface_core::Verdict;
 
-use crate::call::{Call, Progress};
+use crate::call::{Call, Progress, Stopped};
 use crate::environment::Environment;
 use crate::error::SubmitError;
 use crate::exchange::{Again, Exchange};
+use crate::metadata;
 use crate::request::{JobRequest, JobType, new_job_id};
 use crate::result::JobOutcome;
 use crate::retry::RetryPolicy;
-use crate::signature::{Signed, Signer, SigningJob, Verification};
+use crate::signature::{Signed, Signer, SignerError, SigningJob, Verification};
 use crate::tls::TlsOptions;
 use crate::transport::Transport;
 use crate::ureq_transport::UreqTransport;
@@ -81,6 +82,9 @@ pub struct ClientConfig {
     pub tls: TlsOptions,
     /// Whether images may go to another machine without encryption. For tests in a local network.
     pub allow_plain_http: bool,
+    /// Whether a job tells what the engine and the system know of the capture, as metadata: how long
+    /// it took, what was asked for, which versions. What the request tells is sent in any case.
+    pub metadata: bool,
     /// Whether answers are taken that the signer has no means to check; what it can check must be
     /// right in any case. [`JobOutcome::verified`] tells which it was.
     pub accept_unverified_answers: bool,
@@ -98,6 +102,7 @@ impl ClientConfig {
             retry: RetryPolicy::default(),
             tls: TlsOptions::default(),
             allow_plain_http: false,
+            metadata: true,
             accept_unverified_answers: false,
         }
     }
@@ -115,7 +120,7 @@ pub struct StatusOptions {
 /// Sends captures as jobs.
 pub struct Client {
     config: ClientConfig,
-    signer: Box<dyn Signer>,
+    signer: Arc<dyn Signer>,
     exchange: Exchange,
 }
 
@@ -140,7 +145,7 @@ impl Client {
     ) -> Result<Self, SubmitError> {
         config.environment.check(config.allow_plain_http)?;
         let exchange = Exchange::new(transport, config.timeout, config.retry);
-        Ok(Self { config, signer: Box::new(signer), exchange })
+        Ok(Self { config, signer: Arc::new(signer), exchange })
     }
 
     /// Registers (enrols) `request.user_id` with the capture under `tag`.
@@ -195,7 +200,7 @@ impl Client {
         let submission = store.submission(tag)?;
         let job = submission.job()?.ok_or_else(|| SubmitError::NoJob { tag: tag.clone() })?;
         let capture = sendable(&submission)?;
-        let begun = Begun { earlier: Some(job.clone()), resumed: true };
+        let begun = Begun { earlier: Some(job.clone()), same: true };
         self.go_on(&submission, &capture, job, &begun, wait, call)
     }
 
@@ -245,18 +250,52 @@ impl Client {
         request: &JobRequest,
         call: Call<'_>,
     ) -> Result<JobOutcome, SubmitError> {
+        let (submission, capture, job, begun) = self.begin(store, tag, job_type, request)?;
+        self.go_on(&submission, &capture, job, &begun, request.wait, call)
+    }
+
+    /// Records a job for the capture under `tag` without sending anything: for a device that has no
+    /// network now. [`submit_all`](Self::submit_all) sends it, or any other call for the same user.
+    /// A job that was begun or has its result already is left as it is.
+    ///
+    /// # Errors
+    /// When the request or the capture could not be sent.
+    pub fn prepare(
+        &self,
+        store: &Store,
+        tag: &Tag,
+        job_type: JobType,
+        request: &JobRequest,
+    ) -> Result<JobOutcome, SubmitError> {
+        let (submission, _, job, _) = self.begin(store, tag, job_type, request)?;
+        if job.stage == JobStage::Prepared {
+            submission.set_job(&job)?;
+        }
+        Ok(JobOutcome::new(job))
+    }
+
+    /// The job that `request` is about: a new one, or the one that was begun.
+    fn begin(
+        &self,
+        store: &Store,
+        tag: &Tag,
+        job_type: JobType,
+        request: &JobRequest,
+    ) -> Result<(Submission, Capture, JobState, Begun), SubmitError> {
         let mut job = self.new_job(job_type, request)?;
         let submission = store.submission(tag)?;
         let capture = sendable(&submission)?;
+        job.metadata = self.metadata(&capture, request, &job.created);
         let earlier = submission.job()?;
-        let mut resumed = false;
+        let mut same = false;
         match &earlier {
             Some(earlier) if same_job(earlier, &job, request) => {
-                resumed = true;
+                same = true;
                 // What the server has not got yet may still be changed.
                 if earlier.stage == JobStage::Prepared {
-                    let JobState { job_id, created, ref_id, smile_job_id, .. } = earlier.clone();
-                    job = JobState { job_id, created, ref_id, smile_job_id, ..job };
+                    let JobState { job_id, created, attempts, ref_id, smile_job_id, .. } =
+                        earlier.clone();
+                    job = JobState { job_id, created, attempts, ref_id, smile_job_id, ..job };
                 } else {
                     job = earlier.clone();
                 }
@@ -266,17 +305,23 @@ impl Client {
             }
             _ => {}
         }
-        if job.stage == JobStage::Prepared {
-            submission.set_job(&job)?;
-        }
-        let begun = Begun { earlier, resumed };
-        self.go_on(&submission, &capture, job, &begun, request.wait, call)
+        Ok((submission, capture, job, Begun { earlier, same }))
+    }
+
+    /// Everything that a job tells of its capture besides the images.
+    fn metadata(
+        &self,
+        capture: &Capture,
+        request: &JobRequest,
+        created: &str,
+    ) -> Vec<serde_json::Value> {
+        metadata::assemble(&capture.record, request, created, self.config.metadata)
     }
 
     fn new_job(&self, job_type: JobType, request: &JobRequest) -> Result<JobState, SubmitError> {
-        let created = now();
+        request.check(job_type)?;
         Ok(JobState {
-            metadata: request.check(job_type, &created)?,
+            metadata: vec![],
             job_type: job_type.number(),
             user_id: request.user_id.clone(),
             job_id: request.job_id.clone().map_or_else(new_job_id, Ok)?,
@@ -292,7 +337,8 @@ impl Client {
             user_details: BTreeMap::new(),
             consent: None,
             sandbox_result: None,
-            created,
+            created: now(),
+            attempts: 0,
             stage: JobStage::Prepared,
             ref_id: None,
             smile_job_id: None,
@@ -315,8 +361,13 @@ impl Client {
             self.check_server(submission.tag(), &job)?;
         }
         if job.stage == JobStage::Prepared {
+            call.check()?;
             call.tell(Progress::Preparing);
-            let sent = self.v1_transfer(submission, capture, &mut job, begun.resumed, &mut call);
+            // Before the server can hear of it.
+            job.attempts = job.attempts.saturating_add(1);
+            metadata::note_attempts(&mut job.metadata, job.attempts);
+            submission.set_job(&job)?;
+            let sent = self.v1_transfer(submission, capture, &mut job, &mut call);
             if let Err(error) = sent {
                 if !error.is_retryable() {
                     begun.restore(submission, &error)?;
@@ -365,28 +416,31 @@ impl Client {
         &self.exchange
     }
 
-    pub(crate) fn sign(&self, job: &JobState, call: &Call<'_>) -> Result<Signed, SubmitError> {
+    /// Signs a request of `job`. A signer may have to ask somebody: it has a thread of its own.
+    pub(crate) fn sign(&self, job: &JobState, call: &mut Call<'_>) -> Result<Signed, SubmitError> {
         call.check()?;
-        Ok(self.signer.sign(&SigningJob {
+        let job = SigningJob {
             job_type: job.job_type,
-            user_id: &job.user_id,
-            job_id: &job.job_id,
+            user_id: job.user_id.clone(),
+            job_id: job.job_id.clone(),
             production: job.environment == Environment::Production.name(),
-            cancel: call.token(),
-        })?)
+        };
+        let signer = self.signer.clone();
+        Ok(call.apart(move || signer.sign(&job), |_| ()).map_err(unsigned)??)
     }
 
     /// Whether the partner's key made the signature of an answer; `false` when that cannot be told
     /// and the configuration accepts it. Fails when it did not, or nothing is signed.
-    pub(crate) fn verify(&self, received: Option<Signed>) -> Result<bool, SubmitError> {
-        let accept = self.config.accept_unverified_answers;
-        let verification = match received {
-            Some(received) => self.signer.verify(&received)?,
-            None => Verification::Invalid,
-        };
-        match verification {
+    pub(crate) fn verify(
+        &self,
+        received: Option<Signed>,
+        call: &mut Call<'_>,
+    ) -> Result<bool, SubmitError> {
+        let received = received.ok_or(SubmitError::Unsigned)?;
+        let signer = self.signer.clone();
+        match call.apart(move || signer.verify(&received), |_| ()).map_err(unsigned)?? {
             Verification::Valid => Ok(true),
-            Verification::NotPossible if accept => Ok(false),
+            Verification::NotPossible if self.config.accept_unverified_answers => Ok(false),
             Verification::NotPossible => Err(SubmitError::Unverifiable),
             Verification::Invalid => Err(SubmitError::Unsigned),
         }
@@ -408,15 +462,15 @@ impl Client {
 struct Begun {
     /// What was recorded of a job of the capture.
     earlier: Option<JobState>,
-    /// Whether that is the same job: it may have been announced.
-    resumed: bool,
+    /// Whether that is the same job.
+    same: bool,
 }
 
 impl Begun {
     /// Restores the record after the server refused the job for good.
     fn restore(&self, submission: &Submission, error: &SubmitError) -> Result<(), BundleError> {
         // A job id that others use can never become this capture's.
-        let ours = |_: &&JobState| !(self.resumed && v1::job_exists(error));
+        let ours = |_: &&JobState| !(self.same && v1::job_exists(error));
         match self.earlier.as_ref().filter(ours) {
             Some(earlier) => submission.set_job(earlier),
             None => submission.forget_job(),
@@ -427,6 +481,14 @@ impl Begun {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A signer that did not come to an end.
+fn unsigned(stopped: Stopped) -> SubmitError {
+    match stopped {
+        Stopped::Cancelled => SubmitError::Cancelled,
+        Stopped::Died(what) => SignerError::Refused(what).into(),
     }
 }
 

@@ -63,7 +63,7 @@ pub enum SubmitError {
     Store(#[from] BundleError),
     /// The signer failed.
     #[error("the request could not be signed: {0}")]
-    Signer(#[source] SignerError),
+    Signer(#[from] SignerError),
     /// The server was not reached, or the connection broke. The job is kept and can be sent again.
     #[error("could not {doing}: {what}; the job is kept, try again")]
     Network {
@@ -143,7 +143,7 @@ pub enum SubmitError {
     },
     /// The answer's signature is missing or wrong. The job is kept.
     #[error(
-        "the job's status is not signed with this partner's key; it cannot be trusted; check the partner id, the API key and the server's address"
+        "the answer is not signed with this partner's key; it cannot be trusted; check the partner id, the API key and the server's address"
     )]
     Unsigned,
     /// The answer's signature cannot be checked with this signer. The job is kept.
@@ -151,6 +151,12 @@ pub enum SubmitError {
         "the signature of the job's status cannot be checked by this signer; give it somebody to ask, or accept unverified answers"
     )]
     Unverifiable,
+    /// The body of a callback cannot be read.
+    #[error("the callback cannot be read: {0}")]
+    Callback(
+        /// What is wrong with it.
+        String,
+    ),
     /// A configuration file cannot be used.
     #[error("{file}: {what}")]
     Config {
@@ -202,15 +208,6 @@ impl SubmitError {
         match self {
             Self::Refused { code, .. } | Self::Clock { code, .. } => Some(code),
             _ => None,
-        }
-    }
-}
-
-impl From<SignerError> for SubmitError {
-    fn from(error: SignerError) -> Self {
-        match error {
-            SignerError::Cancelled => Self::Cancelled,
-            error => Self::Signer(error),
         }
     }
 }

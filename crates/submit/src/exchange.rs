@@ -1,14 +1,13 @@
 //! Requests with all that surrounds them: a thread, so that a call can be cancelled; attempts, when
 //! the network or the server fails; and answers that are not what they should be.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, mpsc::Receiver};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::call::{Call, Progress, TICK};
+use crate::call::{Call, Progress, Stopped};
 use crate::error::SubmitError;
 use crate::retry::{RetryPolicy, http_date, now_seconds, retry_after};
 use crate::transport::{Control, Method, Request, Response, Transport, TransportError};
@@ -19,10 +18,6 @@ const MAX_ANSWER: u64 = 1 << 20;
 
 /// Longest text of a server that is passed on, in characters.
 const MAX_SAID: usize = 200;
-
-/// How long a cancelled request may take to let go of its connection, so that usually nothing is
-/// under way when a cancelled call returns.
-const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 /// Codes by which a server says that it does not believe a signature.
 const NOT_AUTHORISED: [&str; 2] = ["2205", "2405"];
@@ -57,6 +52,7 @@ pub(crate) enum Again {
     /// As long as there is time: twice is as good as once.
     Always,
     /// While no byte of the body was sent: twice could be two jobs.
+    #[allow(dead_code, reason = "v1 has no such request")]
     UntilSent,
     /// The caller does it.
     Never,
@@ -157,57 +153,26 @@ impl Exchange {
         call: &mut Call<'_>,
     ) -> (Result<Response, TransportError>, bool) {
         let control = Control::new(call.token().clone());
-        let (give, take) = mpsc::sync_channel(1);
         let (transport, own, theirs) = (self.transport.clone(), request.clone(), control.clone());
-        let thread = std::thread::Builder::new().name("liveface-request".to_owned());
-        let spawned = thread.spawn(move || {
-            // Whoever cancelled no longer listens.
-            let _ = give.send(transport.send(&own, &theirs));
-        });
-        let answer = match spawned {
-            Ok(_) => watch(&take, &control, uploads.then_some(request.body.len() as u64), call),
-            Err(error) => Err(TransportError::NoConnection(error.to_string())),
+        let bytes = request.body.len() as u64;
+        let mut told = None;
+        let tell = |call: &mut Call<'_>| {
+            let sent = control.sent().min(bytes);
+            if uploads && told != Some(sent) {
+                told = Some(sent);
+                call.tell(Progress::Uploading { sent, bytes });
+            }
+        };
+        let answer = match call.apart(move || transport.send(&own, &theirs), tell) {
+            Ok(answer) => answer,
+            Err(Stopped::Cancelled) => Err(TransportError::Cancelled),
+            Err(Stopped::Died(what)) => Err(TransportError::Broken(what)),
         };
         let reached = match &answer {
             Ok(_) | Err(TransportError::TooLarge | TransportError::NotHttp) => true,
             Err(_) => control.sent() > 0,
         };
         (answer, reached)
-    }
-}
-
-/// Waits for the answer, tells of `bytes` that go out, and leaves when the call is cancelled.
-fn watch(
-    take: &Receiver<Result<Response, TransportError>>,
-    control: &Control,
-    bytes: Option<u64>,
-    call: &mut Call<'_>,
-) -> Result<Response, TransportError> {
-    let mut told = None;
-    let mut tell = |call: &mut Call<'_>| {
-        let sent = control.sent();
-        if let Some(bytes) = bytes.filter(|_| told != Some(sent)) {
-            told = Some(sent);
-            call.tell(Progress::Uploading { sent: sent.min(bytes), bytes });
-        }
-    };
-    loop {
-        tell(call);
-        match take.recv_timeout(TICK) {
-            Ok(answer) => {
-                tell(call);
-                return answer;
-            }
-            Err(RecvTimeoutError::Timeout) if control.is_cancelled() => {
-                // An answer that came all the same says how far the job is.
-                return take.recv_timeout(LAST_MOMENT).unwrap_or(Err(TransportError::Cancelled));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                let what = "the transport ended without an answer".to_owned();
-                return Err(TransportError::Broken(what));
-            }
-        }
     }
 }
 

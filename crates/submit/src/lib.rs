@@ -24,15 +24,19 @@
 //! ```
 
 mod call;
+mod callback;
 mod client;
 mod config;
 mod environment;
 mod error;
 mod exchange;
+mod metadata;
+mod queue;
 mod request;
 mod result;
 mod retry;
 pub mod signature;
+mod signers;
 mod tls;
 mod transport;
 mod ureq_transport;
@@ -40,14 +44,18 @@ mod v1;
 pub mod wire;
 
 pub use call::{Call, Progress};
+pub use callback::Callback;
 pub use client::{Client, ClientConfig, PollPolicy, StatusOptions};
 pub use config::SmileConfig;
 pub use environment::Environment;
 pub use error::SubmitError;
-pub use request::{GeoInfo, JobRequest, JobType};
-pub use result::{ActionResult, Decision, JobOutcome, JobResult};
+pub use metadata::DeviceFacts;
+pub use queue::{QueueEntry, QueueOutcome, QueueReport};
+pub use request::{GeoInfo, IdInfo, JobRequest, JobType};
+pub use result::{ActionResult, Decision, ImageLink, JobOutcome, JobResult};
 pub use retry::RetryPolicy;
 pub use signature::{ApiKeySigner, Signed, Signer, SignerError, SigningJob, Verification};
+pub use signers::{AuthSmileSigner, RemoteSigner};
 pub use tls::{Pin, TlsOptions};
 pub use transport::{CancelToken, Control, Method, Request, Response, Transport, TransportError};
 pub use ureq_transport::UreqTransport;

@@ -9,8 +9,6 @@ use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::transport::CancelToken;
-
 /// A timestamp and its signature.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signed {
@@ -35,30 +33,25 @@ pub enum SignerError {
     #[error("{0}")]
     Refused(String),
     /// Whoever signs cannot be asked now; later it may work.
-    #[error("{0}; try again later")]
+    #[error("{0}")]
     Unreachable(String),
-    /// The caller cancelled.
-    #[error("it was cancelled")]
-    Cancelled,
 }
 
 /// What a signature is wanted for. A backend that signs for devices can look whether it agrees.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 #[non_exhaustive]
-pub struct SigningJob<'a> {
+pub struct SigningJob {
     /// 4 registers, 2 authenticates.
     pub job_type: u8,
     /// The job's user.
-    pub user_id: &'a str,
+    pub user_id: String,
     /// The job's id.
-    pub job_id: &'a str,
+    pub job_id: String,
     /// Whether it is for the production servers.
     pub production: bool,
-    /// When this is cancelled, a signer that waits for somebody is to give up.
-    pub cancel: &'a CancelToken,
 }
 
-impl std::fmt::Debug for SigningJob<'_> {
+impl std::fmt::Debug for SigningJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SigningJob").field("job_type", &self.job_type).finish_non_exhaustive()
     }
@@ -82,7 +75,8 @@ impl From<bool> for Verification {
 }
 
 /// Who signs for the partner. [`ApiKeySigner`] does it with the key; devices that must not hold the
-/// key ask somebody who has it.
+/// key ask somebody who has it. The client calls a signer on a thread of its own and leaves it there
+/// when the call is cancelled.
 pub trait Signer: Send + Sync {
     /// The partner's id, as given, with leading zeros.
     fn partner_id(&self) -> &str;
@@ -91,7 +85,7 @@ pub trait Signer: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be signed now.
-    fn sign(&self, job: &SigningJob<'_>) -> Result<Signed, SignerError>;
+    fn sign(&self, job: &SigningJob) -> Result<Signed, SignerError>;
 
     /// Whether `received`, from an answer, was signed with the partner's key. Compares in constant
     /// time.
@@ -125,15 +119,23 @@ impl ApiKeySigner {
     }
 }
 
+impl ApiKeySigner {
+    /// The present time and its signature.
+    #[must_use]
+    pub fn sign_now(&self) -> Signed {
+        let timestamp = now();
+        let signature = sign(&self.api_key, &self.partner_id, &timestamp);
+        Signed { timestamp, signature }
+    }
+}
+
 impl Signer for ApiKeySigner {
     fn partner_id(&self) -> &str {
         &self.partner_id
     }
 
-    fn sign(&self, _: &SigningJob<'_>) -> Result<Signed, SignerError> {
-        let timestamp = now();
-        let signature = sign(&self.api_key, &self.partner_id, &timestamp);
-        Ok(Signed { timestamp, signature })
+    fn sign(&self, _: &SigningJob) -> Result<Signed, SignerError> {
+        Ok(self.sign_now())
     }
 
     fn verify(&self, received: &Signed) -> Result<Verification, SignerError> {
@@ -214,15 +216,7 @@ mod tests {
     #[test]
     fn the_signer_signs_the_present_and_shows_nothing() {
         let signer = ApiKeySigner::new("002345", "secret-key").unwrap();
-        let cancel = CancelToken::new();
-        let job = SigningJob {
-            job_type: 4,
-            user_id: "u",
-            job_id: "j",
-            production: false,
-            cancel: &cancel,
-        };
-        let signed = signer.sign(&job).unwrap();
+        let signed = signer.sign_now();
         assert_eq!(signer.verify(&signed).unwrap(), Verification::Valid);
         assert_eq!(signed.timestamp.len(), TIME.len());
         let signed_at: jiff::Timestamp = signed.timestamp.parse().unwrap();

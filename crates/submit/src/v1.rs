@@ -27,16 +27,15 @@ pub(crate) fn job_exists(error: &SubmitError) -> bool {
 }
 
 impl Client {
-    /// Takes a prepared job to the server. `resumed` says that it may have been announced before.
+    /// Takes a prepared job to the server.
     pub(crate) fn v1_transfer(
         &self,
         submission: &Submission,
         capture: &Capture,
         job: &mut JobState,
-        resumed: bool,
         call: &mut Call<'_>,
     ) -> Result<(), SubmitError> {
-        if let Some((signed, answer)) = self.announce(job, resumed, call)? {
+        if let Some((signed, answer)) = self.announce(job, call)? {
             job.ref_id.clone_from(&answer.ref_id);
             job.smile_job_id.clone_from(&answer.smile_job_id);
             submission.set_job(job)?;
@@ -52,13 +51,12 @@ impl Client {
     fn announce(
         &self,
         job: &JobState,
-        resumed: bool,
         call: &mut Call<'_>,
     ) -> Result<Option<(Signed, UploadAnswer)>, SubmitError> {
         let (answer, twice) = self.post_upload(job, false, call);
         match answer {
             // Only of a job that may be our own: another's job is not to be opened again.
-            Err(error) if (resumed || twice) && job_exists(&error) => {
+            Err(error) if (job.attempts > 1 || twice) && job_exists(&error) => {
                 match self.post_upload(job, true, call).0 {
                     Err(error) if job_exists(&error) && job.smile_job_id.is_some() => Ok(None),
                     answer => answer.map(Some),
@@ -159,7 +157,7 @@ impl Client {
         }
         let bad = |what: &str| SubmitError::BadAnswer { doing, what: what.to_owned() };
         let status = StatusAnswer::parse(&raw).ok_or_else(|| bad("the answer is not JSON"))?;
-        let verified = self.verify(status.signed())?;
+        let verified = self.verify(status.signed(), call)?;
         let named = status.result().and_then(|result| result.get("PartnerParams"));
         let is_other = |name: &str, own: &str| {
             named
