@@ -10,6 +10,7 @@ use crate::Shared;
 use crate::error::StoreError;
 use crate::jobs;
 use crate::store::{CallbackState, Job, Stage};
+use crate::v3::V3Answer;
 use crate::wire::CallbackBody;
 
 /// The wait before the database is tried again after it failed.
@@ -69,6 +70,7 @@ fn deliver(shared: &Shared, agent: &Agent, job: Job) -> Result<Option<Duration>,
         _ => 0,
     };
     let body = CallbackBody {
+        v3: job.v3.as_ref().map(|_| V3Answer::status_of(&job)),
         result: &done.result,
         timestamp: &done.timestamp,
         signature: shared.partner.sign(&done.timestamp),

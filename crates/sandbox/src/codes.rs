@@ -4,6 +4,8 @@
 //! stand in the public documentation or in a real answer that was published; "sandbox" means that
 //! this server chose it and the real one may say something else.
 
+use std::borrow::Cow;
+
 /// Upload accepted. Documented.
 pub(crate) const UPLOAD_ACCEPTED: &str = "2202";
 /// Job status answered. Documented.
@@ -46,6 +48,9 @@ impl RequestError {
     /// The code is documented for "no zip received"; what the real service says of a job that it
     /// does not know was not seen, so this use is the sandbox's.
     pub(crate) const UNKNOWN_JOB: Self = Self::new("2314", "No job has this job_id and user_id");
+    /// Documented; the text is the sandbox's.
+    pub(crate) const NO_PHOTO: Self =
+        Self::new("2216", "No enrolled image of this user is on file");
     /// Documented.
     pub(crate) const UPLOAD_FAULT: Self = Self::new("2201", "System error");
     /// Documented.
@@ -62,17 +67,22 @@ pub(crate) const NO_ZIP_UPLOADED: &str = "No zip uploaded";
 pub(crate) const IN_PROGRESS: &str = "Job in progress";
 
 /// `ResultCode` and `ResultText` of a finished job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// The `ResultCode`.
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     /// The `ResultText`.
     pub(crate) text: &'static str,
 }
 
 impl Outcome {
     const fn new(code: &'static str, text: &'static str) -> Self {
-        Self { code, text }
+        Self { code: Cow::Borrowed(code), text }
+    }
+
+    /// What a client forces with `sandbox_result`.
+    pub(crate) fn forced(code: u16) -> Self {
+        Self { code: Cow::Owned(format!("{code:04}")), text: "Forced by sandbox_result" }
     }
 
     /// Documented, seen in real answers.
@@ -112,4 +122,39 @@ impl Outcome {
     pub(crate) const NOT_ENROLLED: Self = Self::new("2210", "No Enrolled User");
     /// The analyser failed. The code is the upload's one.
     pub(crate) const SYSTEM_ERROR: Self = Self::new("2201", "System Error");
+}
+
+/// How a V3 job ends. The names are documented; which result code is which is the sandbox's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Approved.
+    Clear,
+    /// Rejected.
+    Block,
+    /// Provisional, or the pictures could not be judged.
+    Attention,
+    /// Something else than the pictures was wrong.
+    Error,
+}
+
+impl Verdict {
+    /// The verdict that goes with a result code.
+    pub(crate) fn of(code: &str) -> Self {
+        match code {
+            "0810" | "0820" | "0840" | "1210" | "1220" => Self::Clear,
+            "0814" | "0001" => Self::Attention,
+            "0903" => Self::Error,
+            code if code.starts_with("22") => Self::Error,
+            _ => Self::Block,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Block => "block",
+            Self::Attention => "attention",
+            Self::Error => "error",
+        }
+    }
 }

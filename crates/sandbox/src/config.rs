@@ -70,6 +70,8 @@ pub struct Limits {
     pub json_bytes: usize,
     /// Largest upload zip, in bytes.
     pub zip_bytes: usize,
+    /// Largest multipart request of V3, in bytes. The real service's is said to be 4.5 MB.
+    pub form_bytes: usize,
     /// Longest side of a picture, in pixels.
     pub picture_side: u32,
     /// Connections that are served at the same time; more wait.
@@ -78,6 +80,8 @@ pub struct Limits {
     pub waiting_jobs: usize,
     /// A request, and a silence on a connection, may last so long.
     pub request_time: Duration,
+    /// A V3 token is good for so long.
+    pub token_time: Duration,
     /// A request's timestamp may be so far from the sandbox's clock.
     pub clock_skew: Duration,
     /// One try to deliver a callback may last so long.
@@ -93,10 +97,12 @@ impl Default for Limits {
         Self {
             json_bytes: 1 << 20,
             zip_bytes: 16 << 20,
+            form_bytes: 9 << 19,
             picture_side: 4096,
             connections: 64,
             waiting_jobs: 32,
             request_time: Duration::from_secs(30),
+            token_time: Duration::from_secs(15 * 60),
             clock_skew: Duration::from_secs(24 * 60 * 60),
             callback_time: Duration::from_secs(5),
             callback_tries: 4,

@@ -20,7 +20,8 @@ use crate::codes::{self, RequestError};
 use crate::jobs::{self, Arrival, Refusal};
 use crate::request;
 use crate::store::{self, Stage};
-use crate::wire::{ImageLinks, StatusAnswer, StatusResult, UploadAnswer};
+use crate::v3;
+use crate::wire::{AuthAnswer, ConsentInfo, ImageLinks, StatusAnswer, StatusResult, UploadAnswer};
 
 /// The path that the API's own paths follow.
 pub(crate) const BASE: &str = "/v1";
@@ -32,8 +33,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route(&format!("{BASE}/upload"), post(upload).layer(json))
         .route(&format!("{BASE}/job_status"), post(job_status).layer(json))
+        .route(&format!("{BASE}/auth_smile"), post(auth_smile).layer(json))
         .route("/zips/{token}", put(receive).layer(zip))
         .route("/pictures/{token}", get(picture))
+        .merge(v3::routes(&shared))
         .fallback(async || refused(StatusCode::NOT_FOUND, RequestError::NO_SUCH_PATH))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), in_time))
         .with_state(shared)
@@ -70,6 +73,29 @@ async fn upload(
         })
     });
     answered(answer.await, RequestError::UPLOAD_FAULT)
+}
+
+async fn auth_smile(
+    State(shared): State<Arc<Shared>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return refused(rejection.status(), RequestError::INVALID_JSON),
+    };
+    let answer = request::auth_smile(&body, &shared.partner).map(|partner_params| {
+        let timestamp = now();
+        AuthAnswer {
+            success: true,
+            signature: shared.partner.sign(&timestamp),
+            timestamp,
+            policy: 0,
+            partner_params,
+            callback_url: "",
+            consent_info: ConsentInfo { can_access: true, consent_required: false },
+        }
+    });
+    answered(answer.map_err(Some), RequestError::UPLOAD_FAULT)
 }
 
 async fn job_status(
@@ -142,7 +168,7 @@ async fn receive(
         let message = "The URL is good for the content type application/zip only";
         return storage_error(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message);
     }
-    let arrival = blocking(&shared, move |shared| {
+    let arrival = blocking::<_, RequestError>(&shared, move |shared| {
         let room = shared.limits.waiting_jobs;
         let arrival = jobs::receive(&shared.store, &token, &body, room)?;
         if arrival == Arrival::Taken {
@@ -167,7 +193,9 @@ async fn receive(
 }
 
 async fn picture(State(shared): State<Arc<Shared>>, Path(token): Path<String>) -> Response {
-    match blocking(&shared, move |shared| Ok(shared.store.picture(&token)?)).await {
+    match blocking::<_, RequestError>(&shared, move |shared| Ok(shared.store.picture(&token)?))
+        .await
+    {
         Ok(Some(file)) => {
             let png = file.starts_with(b"\x89PNG");
             let kind = if png { "image/png" } else { "image/jpeg" };
@@ -183,10 +211,10 @@ async fn picture(State(shared): State<Arc<Shared>>, Path(token): Path<String>) -
 }
 
 /// Runs database work where it may wait. `Err(None)` is a fault of the sandbox.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static, E: Send + 'static>(
     shared: &Arc<Shared>,
-    work: impl FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Option<RequestError>> {
+    work: impl FnOnce(&Shared) -> Result<T, Refusal<E>> + Send + 'static,
+) -> Result<T, Option<E>> {
     let common = Arc::clone(shared);
     match tokio::task::spawn_blocking(move || work(&common)).await {
         Ok(Ok(answer)) => Ok(answer),
@@ -228,7 +256,7 @@ fn storage_error(status: StatusCode, code: &str, message: &str) -> Response {
 
 /// The name under which the client reaches the sandbox, for URLs in answers: a phone does not know
 /// it as 127.0.0.1.
-fn host(headers: &HeaderMap, shared: &Shared) -> String {
+pub(crate) fn host(headers: &HeaderMap, shared: &Shared) -> String {
     headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())

@@ -1,12 +1,14 @@
 //! The life of a job: opened by `/upload`, filled by the PUT, ended by the judge. Each step is one
 //! transaction, so a killed sandbox goes on where it was.
 
+use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::codes::{Outcome, RequestError};
 use crate::error::StoreError;
 use crate::judge::Decision;
-use crate::store::{CallbackState, Done, Job, JobKind, Stage, Store, token};
+use crate::store::{CallbackState, Change, Counts, Done, Job, JobKind, Stage, Store, V3Job, token};
+use crate::v3::V3Error;
 use crate::wire::JobResult;
 
 /// A job as `/upload` asks for it.
@@ -17,14 +19,15 @@ pub(crate) struct NewJob {
     pub(crate) partner_params: Map<String, Value>,
     pub(crate) callback_url: Option<String>,
     pub(crate) allow_new_enroll: bool,
+    pub(crate) use_enrolled_image: bool,
     /// Open a job again whose zip never arrived.
     pub(crate) retry: bool,
 }
 
 /// Why a step was not taken.
-pub(crate) enum Refusal {
+pub(crate) enum Refusal<E = RequestError> {
     /// The request's fault.
-    Request(RequestError),
+    Request(E),
     /// The sandbox's fault.
     Store(StoreError),
 }
@@ -35,7 +38,13 @@ impl From<RequestError> for Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<V3Error> for Refusal<V3Error> {
+    fn from(error: V3Error) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl<E> From<StoreError> for Refusal<E> {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -45,8 +54,8 @@ impl From<StoreError> for Refusal {
 pub(crate) fn open(store: &Store, new: NewJob) -> Result<(Job, String), Refusal> {
     let token = token()?;
     store.update(|change| {
-        let number = match change.job(&new.job_id)? {
-            None => change.next_number()?,
+        let (number, announced) = match change.job(&new.job_id)? {
+            None => (change.next_number()?, 0),
             Some(job) => {
                 let Stage::AwaitingZip { token } = &job.stage else {
                     return Err(RequestError::JOB_EXISTS.into());
@@ -58,17 +67,52 @@ pub(crate) fn open(store: &Store, new: NewJob) -> Result<(Job, String), Refusal>
                     return Err(RequestError::WRONG_USER.into());
                 }
                 change.use_upload(token)?;
-                job.number
+                (job.number, job.counts.announced)
             }
         };
-        match (new.kind, change.is_enrolled(&new.user_id)?) {
-            (JobKind::Register, true) if !new.allow_new_enroll => {
-                return Err(RequestError::ALREADY_ENROLLED.into());
-            }
-            (JobKind::Authenticate, false) => return Err(RequestError::NOT_ENROLLED.into()),
-            _ => {}
+        if let Some(obstacle) = obstacle(change, &new)? {
+            return Err(obstacle.into());
         }
-        let job = Job {
+        let mut job = Job::new(number, new, Stage::AwaitingZip { token: token.clone() });
+        job.counts.announced = announced.saturating_add(1);
+        change.put_job(&job)?;
+        change.allow_upload(&token, &job.job_id)?;
+        Ok((job, token))
+    })
+}
+
+/// Takes a V3 job with its images, which lie in `zip`.
+pub(crate) fn accept(
+    store: &Store,
+    new: NewJob,
+    v3: V3Job,
+    zip: &[u8],
+    room: usize,
+) -> Result<Job, Refusal<V3Error>> {
+    store.update(|change| {
+        if is_full(change, room)? {
+            let message = "Too many jobs wait to be looked at";
+            return Err(V3Error::new(StatusCode::TOO_MANY_REQUESTS, message).into());
+        }
+        if let Some(obstacle) = obstacle(change, &new)? {
+            let status = match obstacle {
+                RequestError::ALREADY_ENROLLED => StatusCode::BAD_REQUEST,
+                _ => StatusCode::NOT_FOUND,
+            };
+            return Err(V3Error::new(status, obstacle.text).into());
+        }
+        let mut job = Job::new(change.next_number()?, new, Stage::Received);
+        job.counts = Counts { announced: 1, received: 1, finished: 0 };
+        job.v3 = Some(v3);
+        change.put_job(&job)?;
+        change.put_zip(&job, zip)?;
+        Ok(job)
+    })
+}
+
+impl Job {
+    fn new(number: u64, new: NewJob, stage: Stage) -> Self {
+        Self {
             number,
             job_id: new.job_id,
             user_id: new.user_id,
@@ -76,12 +120,29 @@ pub(crate) fn open(store: &Store, new: NewJob) -> Result<(Job, String), Refusal>
             partner_params: new.partner_params,
             callback_url: new.callback_url,
             allow_new_enroll: new.allow_new_enroll,
-            stage: Stage::AwaitingZip { token: token.clone() },
-        };
-        change.put_job(&job)?;
-        change.allow_upload(&token, &job.job_id)?;
-        Ok((job, token))
+            use_enrolled_image: new.use_enrolled_image,
+            stage,
+            v3: None,
+            counts: Counts::default(),
+        }
+    }
+}
+
+/// Why the job cannot be for its user.
+fn obstacle(change: &Change<'_>, new: &NewJob) -> Result<Option<RequestError>, StoreError> {
+    Ok(match (new.kind, change.is_enrolled(&new.user_id)?) {
+        (JobKind::Register, true) if !new.allow_new_enroll => Some(RequestError::ALREADY_ENROLLED),
+        (JobKind::Authenticate, false) => Some(RequestError::NOT_ENROLLED),
+        _ if new.use_enrolled_image && !change.has_selfie(&new.user_id)? => {
+            Some(RequestError::NO_PHOTO)
+        }
+        _ => None,
     })
+}
+
+/// Whether no more jobs may wait.
+fn is_full(change: &Change<'_>, room: usize) -> Result<bool, StoreError> {
+    Ok(usize::try_from(change.waiting_zips()?).is_ok_and(|waiting| waiting >= room))
 }
 
 /// What became of a PUT.
@@ -106,13 +167,14 @@ pub(crate) fn receive(
         return Ok(Arrival::UnknownToken);
     }
     store.update(|change| {
-        if usize::try_from(change.waiting_zips()?).is_ok_and(|waiting| waiting >= room) {
+        if is_full(change, room)? {
             return Ok(Arrival::Busy);
         }
         // Of two PUTs at once, the first to come here has the token.
         let Some(job_id) = change.use_upload(token)? else { return Ok(Arrival::UnknownToken) };
         let mut job = change.job(&job_id)?.ok_or(StoreError::Record { what: "job" })?;
         job.stage = Stage::Received;
+        job.counts.received = job.counts.received.saturating_add(1);
         change.put_job(&job)?;
         change.put_zip(&job, zip)?;
         Ok(Arrival::Taken)
@@ -137,7 +199,7 @@ pub(crate) fn finish(
             decision = Decision::rejected(job.kind, Outcome::ENROLLED_MEANWHILE);
         }
         if let Some(template) = &decision.template {
-            change.enrol(&job.user_id, template)?;
+            change.enrol(&job.user_id, template, selfie)?;
         }
         if let Some((token, file)) = &picture {
             change.put_picture(token, file)?;
@@ -154,7 +216,16 @@ pub(crate) fn finish(
             picture: picture.map(|(token, _)| token),
             callback,
         }));
+        job.counts.finished = job.counts.finished.saturating_add(1);
         change.put_job(&job)
+    })
+}
+
+/// Puts a finished job's callback into the outbox again.
+pub(crate) fn replay(store: &Store, job: &Job) -> Result<(), StoreError> {
+    store.update(|change| {
+        change.put_callback(job)?;
+        change.put_job(job)
     })
 }
 
@@ -179,7 +250,7 @@ pub(crate) fn note_callback(
 fn result(job: &Job, decision: &Decision) -> JobResult {
     let confidence = |similarity: f32| format!("{:.6}", 100.0 * similarity.clamp(0.0, 1.0));
     JobResult {
-        result_code: decision.outcome.code.to_owned(),
+        result_code: decision.outcome.code.clone().into_owned(),
         result_text: decision.outcome.text.to_owned(),
         result_type: "SAIA".to_owned(),
         confidence_value: decision.similarity.map(confidence),

@@ -2,7 +2,7 @@
 
 use liveface_core::{Embedding, Policy};
 
-use crate::codes::Outcome;
+use crate::codes::{Outcome, Verdict};
 use crate::faces::SeenFace;
 use crate::store::JobKind;
 use crate::wire::{Action, Actions};
@@ -46,6 +46,28 @@ impl Decision {
             similarity: None,
             template: None,
         }
+    }
+
+    /// An authenticate job without pictures: the enrolled one stands for the user, and nothing is
+    /// said about liveness.
+    pub(crate) fn by_enrolled_image(enrolled: Option<&Embedding>) -> Self {
+        let mut decision = Self::rejected(JobKind::Authenticate, Outcome::NOT_ENROLLED);
+        decision.actions.liveness_check = Action::NotApplicable;
+        if enrolled.is_some() {
+            decision.outcome = Outcome::AUTHENTICATED;
+            decision.approved = true;
+            decision.actions.selfie_to_registered_selfie_compare = Action::NotApplicable;
+        }
+        decision
+    }
+
+    /// The same, but with the outcome that the client wants. A user is enrolled only when the
+    /// pictures and the client are for it.
+    pub(crate) fn forced(self, code: u16) -> Self {
+        let outcome = Outcome::forced(code);
+        let approved = Verdict::of(&outcome.code) == Verdict::Clear;
+        let template = self.template.filter(|_| approved);
+        Self { outcome, approved, template, ..self }
     }
 
     fn with_liveness(mut self, liveness: Action) -> Self {

@@ -48,6 +48,9 @@ mod request;
 mod server;
 mod store;
 mod tls;
+mod v3;
+mod v3_form;
+mod v3_token;
 mod wire;
 mod worker;
 
@@ -55,7 +58,7 @@ pub use analyser::EngineAnalyser;
 pub use config::{Limits, SandboxConfig};
 pub use error::{SandboxError, StoreError};
 pub use faces::{FaceAnalyser, SeenFace};
-pub use server::Sandbox;
-pub use store::CallbackState;
+pub use server::{Sandbox, list_jobs};
+pub use store::{CallbackState, JobSummary};
 
 use server::Shared;

@@ -13,11 +13,17 @@ use crate::error::SandboxError;
 use crate::store::token;
 
 const KEY_FILE: &str = "api_key";
+const AUTH_TOKEN_FILE: &str = "auth_token";
+const TOKEN_KEY_FILE: &str = "token_key";
 
 /// Who may use the sandbox. Has no `Debug`: it holds the key.
 pub(crate) struct Partner {
     pub(crate) id: String,
     pub(crate) api_key: String,
+    /// What a device without the API key shows to have timestamps signed.
+    pub(crate) auth_token: String,
+    /// The key that V3 tokens are signed with.
+    pub(crate) token_key: String,
 }
 
 impl Partner {
@@ -33,7 +39,19 @@ impl Partner {
                 return Err(SandboxError::Credential { name });
             }
         }
-        Ok(Self { id: config.partner_id.clone(), api_key })
+        let kept = |name| kept_key(&config.data_dir.join(name));
+        let (auth_token, token_key) = (kept(AUTH_TOKEN_FILE)?, kept(TOKEN_KEY_FILE)?);
+        Ok(Self { id: config.partner_id.clone(), api_key, auth_token, token_key })
+    }
+
+    /// Whether `key` is the API key.
+    pub(crate) fn has_api_key(&self, key: &str) -> bool {
+        same(&self.api_key, key)
+    }
+
+    /// Whether `token` is the one of the partner's devices.
+    pub(crate) fn has_auth_token(&self, token: &str) -> bool {
+        same(&self.auth_token, token)
     }
 
     /// The signature that goes with `timestamp`.
@@ -50,6 +68,12 @@ impl Partner {
                 .parse::<Timestamp>()
                 .is_ok_and(|then| Timestamp::now().duration_since(then).unsigned_abs() <= skew)
     }
+}
+
+/// Compares two secrets in constant time: by what they sign.
+fn same(own: &str, given: &str) -> bool {
+    let signature = liveface_submit::signature::sign(given, "", "");
+    !given.is_empty() && liveface_submit::signature::verify(own, "", "", &signature)
 }
 
 /// Reads the key file, or makes it with a fresh key and mode 0600.
@@ -113,7 +137,12 @@ mod tests {
 
     #[test]
     fn a_signature_holds_for_its_time_and_key_only() {
-        let partner = |key: &str| Partner { id: "2345".into(), api_key: key.into() };
+        let partner = |key: &str| Partner {
+            id: "2345".into(),
+            api_key: key.into(),
+            auth_token: String::new(),
+            token_key: String::new(),
+        };
         let hour = Duration::from_secs(3600);
         let now = now();
         let signature = partner("k").sign(&now);

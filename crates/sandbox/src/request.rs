@@ -40,8 +40,18 @@ pub(crate) fn upload(
     let allow_new_enroll =
         flag(&request, "allow_new_enroll")? || flag(&request, "allow_re_enroll")?;
     let callback_url = callback_url(&request)?;
+    let use_enrolled_image = flag(&request, "use_enrolled_image")?;
     let retry = flag(&request, "retry")?;
-    Ok(NewJob { job_id, user_id, kind, partner_params, callback_url, allow_new_enroll, retry })
+    Ok(NewJob {
+        job_id,
+        user_id,
+        kind,
+        partner_params,
+        callback_url,
+        allow_new_enroll,
+        use_enrolled_image,
+        retry,
+    })
 }
 
 /// Reads and authenticates the body of `/job_status`.
@@ -59,6 +69,26 @@ pub(crate) fn status(
         image_links: flag(&request, "image_links")?,
         history: flag(&request, "history")?,
     })
+}
+
+/// Reads and authenticates the body of `/auth_smile`, which a device sends that has an auth token
+/// in place of the API key. What it wants to have signed for is echoed in the answer.
+pub(crate) fn auth_smile(body: &[u8], partner: &Partner) -> Result<Object, RequestError> {
+    let request = object(body)?;
+    let (client, token) = (text(&request, "partner_id")?, text(&request, "auth_token")?);
+    if client != partner.id || !partner.has_auth_token(token) {
+        return Err(RequestError::NOT_AUTHORISED);
+    }
+    kind(&request)?;
+    let mut params = Object::new();
+    params.insert("job_type".to_owned(), request["job_type"].clone());
+    for name in ["job_id", "user_id"] {
+        // Left out by clients that do not know them yet.
+        if request.get(name).is_some_and(|value| !value.is_null()) {
+            params.insert(name.to_owned(), text(&request, name)?.into());
+        }
+    }
+    Ok(params)
 }
 
 fn object(body: &[u8]) -> Result<Object, RequestError> {
@@ -138,7 +168,12 @@ mod tests {
     use super::*;
 
     fn partner() -> Partner {
-        Partner { id: "1000".into(), api_key: "k".into() }
+        Partner {
+            id: "1000".into(),
+            api_key: "k".into(),
+            auth_token: "t".into(),
+            token_key: String::new(),
+        }
     }
 
     fn request() -> Value {
@@ -179,6 +214,27 @@ mod tests {
         .unwrap();
         assert_eq!(job.kind, JobKind::Authenticate);
         assert!(job.allow_new_enroll && !job.retry && job.callback_url.is_some());
+    }
+
+    #[test]
+    fn a_device_must_show_the_auth_token() {
+        let request = json!({
+            "partner_id": "1000", "auth_token": "t", "job_type": 4, "enrollment": true,
+            "user_id": "u", "signature": true, "production": false,
+        });
+        let changed = |name: &str, value: Value| {
+            let mut request = request.clone();
+            request[name] = value;
+            auth_smile(request.to_string().as_bytes(), &partner())
+        };
+        let params = changed("country", Value::Null).map_err(|error| error.code).unwrap();
+        assert_eq!(Value::Object(params), json!({ "job_type": 4, "user_id": "u" }));
+        let code = |name, value| changed(name, value).err().map(|error| error.code);
+        assert_eq!(code("auth_token", json!("k")), Some("2205"), "the API key is no auth token");
+        assert_eq!(code("partner_id", json!("01000")), Some("2205"));
+        assert_eq!(code("auth_token", json!("")), Some("2213"));
+        assert_eq!(code("user_id", json!(1)), Some("2204"));
+        assert_eq!(code("job_type", json!(1)), Some("2212"));
     }
 
     #[test]

@@ -21,12 +21,15 @@ use crate::faces::FaceAnalyser;
 use crate::http::{BASE, router};
 use crate::listener::LimitedListener;
 use crate::partner::Partner;
-use crate::store::{CallbackState, Stage, Store};
+use crate::store::{CallbackState, JobSummary, Stage, Store};
 use crate::tls::Identity;
 use crate::{callbacks, worker};
 
 /// Requests under way at the stop may take so long to end.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// The database's file in the data directory.
+const DATABASE: &str = "sandbox.redb";
 
 /// What the threads of a sandbox have in common.
 pub(crate) struct Shared {
@@ -82,7 +85,7 @@ impl Sandbox {
             names.push(config.address.ip().to_string());
         }
         let tls = config.tls.then(|| Identity::new(&config.data_dir, &names)).transpose()?;
-        let store = open_store(&config.data_dir.join("sandbox.redb"), &partner.id)?;
+        let store = open_store(&config.data_dir.join(DATABASE), &partner.id)?;
         let failed = |source| SandboxError::Listen { address: config.address, source };
         let listener = TcpListener::bind(config.address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -162,6 +165,29 @@ impl Sandbox {
     #[must_use]
     pub fn api_key(&self) -> &str {
         &self.shared.partner.api_key
+    }
+
+    /// What a device that must not have the API key shows at `/v1/auth_smile`, to be given a
+    /// signature.
+    #[must_use]
+    pub fn auth_token(&self) -> &str {
+        &self.shared.partner.auth_token
+    }
+
+    /// Every job of the partner with how often it was announced, received and finished, oldest
+    /// first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn jobs(&self) -> Result<Vec<JobSummary>, SandboxError> {
+        Ok(self.shared.store.summaries()?)
+    }
+
+    /// The V3 server, without a path, such as `https://127.0.0.1:34567`.
+    #[must_use]
+    pub fn v3_url(&self) -> String {
+        let base = self.base_url();
+        base.strip_suffix(BASE).unwrap_or(&base).to_owned()
     }
 
     /// How far the callback of a job is; `None` when there is no such job, it is not done, or it
@@ -271,6 +297,17 @@ fn open_store(path: &Path, partner: &str) -> Result<Store, SandboxError> {
     })?;
     store.prepare()?;
     Ok(store)
+}
+
+/// The jobs that a stopped or killed sandbox of `partner_id` left in `data_dir`: see
+/// [`Sandbox::jobs`].
+///
+/// # Errors
+/// When there is no database, it cannot be read, or a sandbox uses it.
+pub fn list_jobs(data_dir: &Path, partner_id: &str) -> Result<Vec<JobSummary>, SandboxError> {
+    let path = data_dir.join(DATABASE);
+    std::fs::metadata(&path).map_err(|source| SandboxError::File { path: path.clone(), source })?;
+    Ok(open_store(&path, partner_id)?.summaries()?)
 }
 
 fn refused(what: &'static str, error: &io::Error) -> SandboxError {

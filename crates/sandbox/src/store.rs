@@ -36,6 +36,8 @@ const INBOX: Table<(Text, u64), Text> = Table::new("inbox");
 const ZIPS: Table<(Text, u64), Bytes> = Table::new("zips");
 /// (partner, user id) to the template, as little-endian 32-bit floats.
 const USERS: Table<(Text, Text), Bytes> = Table::new("users");
+/// (partner, user id) to the selfie of the enrolment.
+const SELFIES: Table<(Text, Text), Bytes> = Table::new("selfies");
 /// (partner, picture token) to the picture's file.
 const PICTURES: Table<(Text, Text), Bytes> = Table::new("pictures");
 /// (partner, number) to the job id: results that wait to be called back.
@@ -106,13 +108,87 @@ pub(crate) struct Job {
     pub(crate) partner_params: Map<String, Value>,
     pub(crate) callback_url: Option<String>,
     pub(crate) allow_new_enroll: bool,
+    /// Look at the selfie of the enrolment, not at one that was sent.
+    #[serde(default)]
+    pub(crate) use_enrolled_image: bool,
     pub(crate) stage: Stage,
+    /// What a V3 job has more.
+    #[serde(default)]
+    pub(crate) v3: Option<V3Job>,
+    #[serde(default)]
+    pub(crate) counts: Counts,
+}
+
+/// What a V3 job has more than one of v1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct V3Job {
+    pub(crate) created_at: String,
+    /// The code that the client wants as the result.
+    pub(crate) forced: Option<u16>,
+}
+
+/// How often something was done with a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) announced: u32,
+    pub(crate) received: u32,
+    pub(crate) finished: u32,
 }
 
 impl Job {
     /// The number as the API writes it.
     pub(crate) fn smile_job_id(&self) -> String {
         format!("{:010}", self.number)
+    }
+}
+
+/// One job, and how often something was done with it. In a good run each count is 1, and never more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct JobSummary {
+    /// The client's id, or for V3 the sandbox's.
+    pub job_id: String,
+    /// The user that it is for.
+    pub user_id: String,
+    /// The sandbox's number for it.
+    pub smile_job_id: String,
+    /// `v1` or `v3`.
+    pub protocol: &'static str,
+    /// 4 (register) or 2 (authenticate).
+    pub job_type: u8,
+    /// The partner's parameters, as they were sent.
+    pub partner_params: Map<String, Value>,
+    /// How often `/upload`, or a V3 submission, was accepted. A retry of a job whose zip never
+    /// arrived counts too.
+    pub announced: u32,
+    /// How often its images arrived.
+    pub received: u32,
+    /// How often it was decided.
+    pub finished: u32,
+    /// The result's code, if it is decided.
+    pub result_code: Option<String>,
+}
+
+impl From<Job> for JobSummary {
+    fn from(job: Job) -> Self {
+        Self {
+            smile_job_id: job.smile_job_id(),
+            job_id: job.job_id,
+            user_id: job.user_id,
+            protocol: if job.v3.is_some() { "v3" } else { "v1" },
+            job_type: match job.kind {
+                JobKind::Register => 4,
+                JobKind::Authenticate => 2,
+            },
+            partner_params: job.partner_params,
+            announced: job.counts.announced,
+            received: job.counts.received,
+            finished: job.counts.finished,
+            result_code: match job.stage {
+                Stage::Done(done) => Some(done.result.result_code),
+                Stage::AwaitingZip { .. } | Stage::Received => None,
+            },
+        }
     }
 }
 
@@ -138,6 +214,7 @@ impl Store {
         transaction.open_table(INBOX)?;
         transaction.open_table(ZIPS)?;
         transaction.open_table(USERS)?;
+        transaction.open_table(SELFIES)?;
         transaction.open_table(PICTURES)?;
         transaction.open_table(OUTBOX)?;
         Ok(transaction.commit()?)
@@ -161,6 +238,21 @@ impl Store {
             .get((self.partner.as_str(), job_id))?
             .map(|job| parse(job.value()))
             .transpose()
+    }
+
+    /// Every job, oldest first. One that cannot be read is an error.
+    pub(crate) fn summaries(&self) -> Result<Vec<JobSummary>, StoreError> {
+        let jobs = self.read()?.open_table(JOBS)?;
+        let mut summaries: Vec<JobSummary> = Vec::new();
+        for entry in jobs.iter()? {
+            let (key, job) = entry?;
+            if key.value().0 == self.partner {
+                summaries.push(parse(job.value())?.into());
+            }
+        }
+        // Ten digits each, so their order is that of the numbers.
+        summaries.sort_by(|a, b| a.smile_job_id.cmp(&b.smile_job_id));
+        Ok(summaries)
     }
 
     /// Every finished result of a user, newest first.
@@ -239,6 +331,12 @@ impl Store {
             .map(Some)
     }
 
+    /// The selfie of a user's enrolment.
+    pub(crate) fn enrolled_selfie(&self, user_id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let selfies = self.read()?.open_table(SELFIES)?;
+        Ok(selfies.get((self.partner.as_str(), user_id))?.map(|selfie| selfie.value().to_vec()))
+    }
+
     /// The picture behind a link.
     pub(crate) fn picture(&self, token: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let pictures = self.read()?.open_table(PICTURES)?;
@@ -285,8 +383,21 @@ impl Change<'_> {
         Ok(self.transaction.open_table(USERS)?.get((self.partner, user_id))?.is_some())
     }
 
+    /// Whether the selfie of the user's enrolment is on file.
+    pub(crate) fn has_selfie(&self, user_id: &str) -> Result<bool, StoreError> {
+        Ok(self.transaction.open_table(SELFIES)?.get((self.partner, user_id))?.is_some())
+    }
+
     /// Enrols the user, or replaces the enrolment.
-    pub(crate) fn enrol(&self, user_id: &str, template: &Embedding) -> Result<(), StoreError> {
+    pub(crate) fn enrol(
+        &self,
+        user_id: &str,
+        template: &Embedding,
+        selfie: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        if let Some(selfie) = selfie {
+            self.transaction.open_table(SELFIES)?.insert((self.partner, user_id), selfie)?;
+        }
         let bytes: Vec<u8> =
             template.values().iter().flat_map(|value| value.to_le_bytes()).collect();
         let mut users = self.transaction.open_table(USERS)?;
@@ -352,4 +463,34 @@ pub(crate) fn token() -> Result<String, StoreError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Random(error.to_string()))?;
     Ok(hex(&bytes))
+}
+
+/// A new id as V3 writes it: `<prefix>_` and 26 characters of Crockford's base 32 in lower case, 48
+/// bits of milliseconds since 1970 and 80 random ones.
+pub(crate) fn ulid(prefix: &str) -> Result<String, StoreError> {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes[6..]).map_err(|error| StoreError::Random(error.to_string()))?;
+    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    bytes[..6].copy_from_slice(&now.to_be_bytes()[2..]);
+    let number = u128::from_be_bytes(bytes);
+    let digit = |place: u32| char::from(DIGITS[(number >> (5 * place)) as usize & 31]);
+    Ok(format!("{prefix}_{}", (0..26).rev().map(digit).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_the_documented_pattern_and_differ() {
+        let ids: Vec<_> = (0..100).map(|_| ulid("job").unwrap()).collect();
+        for id in &ids {
+            let digits = id.strip_prefix("job_").unwrap();
+            let known = |c| matches!(c, '0'..='9' | 'a'..='h' | 'j' | 'k' | 'm' | 'n' | 'p'..='t' | 'v'..='z');
+            assert!(digits.len() == 26 && digits.chars().all(known), "{id}");
+        }
+        assert!(ids.iter().collect::<std::collections::HashSet<_>>().len() == ids.len());
+        assert!(ids[0].as_str() >= "job_01", "the time comes first: {}", ids[0]);
+    }
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::v3::V3Answer;
+
 /// The outcome of one action of a job, as the API spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Action {
@@ -58,6 +60,9 @@ pub(crate) struct JobResult {
 /// The body of a callback: the result, signed.
 #[derive(Serialize)]
 pub(crate) struct CallbackBody<'a> {
+    /// The fields of a V3 job's status, beside those of its result.
+    #[serde(flatten)]
+    pub(crate) v3: Option<V3Answer>,
     #[serde(flatten)]
     pub(crate) result: &'a JobResult,
     pub(crate) timestamp: &'a str,
@@ -72,6 +77,26 @@ pub(crate) struct UploadAnswer {
     pub(crate) smile_job_id: String,
     pub(crate) camera_config: &'static str,
     pub(crate) code: &'static str,
+}
+
+/// The answer to `/auth_smile`.
+#[derive(Serialize)]
+pub(crate) struct AuthAnswer {
+    pub(crate) success: bool,
+    pub(crate) signature: String,
+    pub(crate) timestamp: String,
+    /// The bit mask of what a device must do: nothing.
+    pub(crate) policy: u32,
+    pub(crate) partner_params: Map<String, Value>,
+    pub(crate) callback_url: &'static str,
+    pub(crate) consent_info: ConsentInfo,
+}
+
+/// Whether a person must be asked first before their data is looked up: a selfie job looks up none.
+#[derive(Serialize)]
+pub(crate) struct ConsentInfo {
+    pub(crate) can_access: bool,
+    pub(crate) consent_required: bool,
 }
 
 /// The answer to `/job_status`.

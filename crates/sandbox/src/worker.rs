@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use liveface_bundle::{UploadZip, ZipLimits, now, read_upload_zip};
+use liveface_core::Embedding;
 
 use crate::Shared;
 use crate::codes::Outcome;
@@ -37,20 +38,62 @@ fn next(shared: &Shared, analyser: &mut dyn FaceAnalyser) -> Result<bool, StoreE
     let Some((job, zip)) = shared.store.next_zip(|error| shared.note_fault(error))? else {
         return Ok(false);
     };
-    let limits = ZipLimits { zip_bytes: shared.limits.zip_bytes, ..ZipLimits::default() };
+    if job.v3.is_some() && job.use_enrolled_image {
+        let decision = template(shared, &job)?
+            .map_or_else(|ended| ended, |enrolled| Decision::by_enrolled_image(enrolled.as_ref()));
+        return finish(shared, job, decision, None);
+    }
+    let limits = ZipLimits { zip_bytes: zip.len(), ..ZipLimits::default() };
     let upload = read_upload_zip(&zip, &limits).ok();
-    let selfie = upload.as_ref().and_then(|upload| upload.images.iter().find(|i| i.is_selfie()));
+    // What arrived was small enough; the limit of another start does not matter any more.
+    let on_file = match job.use_enrolled_image {
+        true => shared.store.enrolled_selfie(&job.user_id)?,
+        false => None,
+    };
+    let selfie = match (job.use_enrolled_image, &upload) {
+        (true, _) => on_file.as_deref(),
+        (false, Some(upload)) => {
+            upload.images.iter().find(|i| i.is_selfie()).map(|i| i.bytes.as_slice())
+        }
+        (false, None) => None,
+    };
     let decision = match &upload {
         None => Decision::rejected(job.kind, Outcome::ZIP_CORRUPT),
-        Some(upload) => match look(shared, analyser, &job, upload)? {
+        Some(upload) => match look(shared, analyser, &job, upload, selfie)? {
             Ok(decision) => decision,
             Err(Stopped) => return Ok(true),
         },
     };
     let selfie = selfie.filter(|_| decision.outcome != Outcome::SELFIE_UNUSABLE);
-    jobs::finish(&shared.store, job, decision, selfie.map(|i| i.bytes.as_slice()), now())?;
+    finish(shared, job, decision, selfie)
+}
+
+/// Ends the job as decided, unless the client wants it to end otherwise.
+fn finish(
+    shared: &Shared,
+    job: Job,
+    decision: Decision,
+    selfie: Option<&[u8]>,
+) -> Result<bool, StoreError> {
+    let decision = match job.v3.as_ref().and_then(|v3| v3.forced) {
+        Some(code) => decision.forced(code),
+        None => decision,
+    };
+    jobs::finish(&shared.store, job, decision, selfie, now())?;
     shared.outbox.ring();
     Ok(true)
+}
+
+/// The user's template, or the end of the job: one that cannot be read now never will be, and those
+/// behind it are to go on.
+fn template(shared: &Shared, job: &Job) -> Result<Result<Option<Embedding>, Decision>, StoreError> {
+    match shared.store.template(&job.user_id) {
+        Err(error @ StoreError::Record { .. }) => {
+            shared.note_fault(&error);
+            Ok(Err(Decision::rejected(job.kind, Outcome::SYSTEM_ERROR)))
+        }
+        template => template.map(Ok),
+    }
 }
 
 /// The sandbox is to stop; the job is not decided.
@@ -61,6 +104,7 @@ fn look(
     analyser: &mut dyn FaceAnalyser,
     job: &Job,
     upload: &UploadZip,
+    selfie: Option<&[u8]>,
 ) -> Result<Result<Decision, Stopped>, StoreError> {
     let rejected = |outcome| Ok(Ok(Decision::rejected(job.kind, outcome)));
     if !is_for(job, upload) {
@@ -72,8 +116,7 @@ fn look(
         }
         faces(shared, analyser, file)
     };
-    let selfie = upload.images.iter().find(|image| image.is_selfie());
-    let selfie = match selfie.map_or(Err(Unseen::NoPicture), |image| see(&image.bytes)) {
+    let selfie = match selfie.map_or(Err(Unseen::NoPicture), &mut see) {
         Ok(faces) => faces,
         Err(Unseen::NoPicture) => return rejected(Outcome::SELFIE_UNUSABLE),
         Err(Unseen::Failed) => return rejected(Outcome::SYSTEM_ERROR),
@@ -88,13 +131,9 @@ fn look(
             Err(Unseen::Stopped) => return Ok(Err(Stopped)),
         }
     }
-    let enrolled = match shared.store.template(&job.user_id) {
-        // It will never be readable: this job ends, those behind it go on.
-        Err(error @ StoreError::Record { .. }) => {
-            shared.note_fault(&error);
-            return rejected(Outcome::SYSTEM_ERROR);
-        }
-        enrolled => enrolled?,
+    let enrolled = match template(shared, job)? {
+        Ok(enrolled) => enrolled,
+        Err(ended) => return Ok(Ok(ended)),
     };
     let seen = Seen { selfie: &selfie, liveness: &liveness };
     Ok(Ok(judge(&shared.policy, job.kind, enrolled.as_ref(), &seen)))

@@ -3,47 +3,11 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use common::{Client, ColourAnalyser, RED, callback_end, capture, config, start};
+use common::{Client, ColourAnalyser, RED, callback_end, capture, config, receiver, start};
 use liveface_sandbox::{CallbackState, Limits, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
-
-/// A receiver that answers each callback with the next of `statuses`, then is gone. Its URL, and
-/// the bodies that came.
-fn receiver(statuses: &'static [u16]) -> (String, Receiver<Value>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/callback", listener.local_addr().unwrap());
-    let (bodies, received) = channel();
-    std::thread::spawn(move || {
-        for status in statuses {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                let line = line.trim().to_ascii_lowercase();
-                if let Some(value) = line.strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                if line.is_empty() {
-                    break;
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            bodies.send(serde_json::from_slice(&body).unwrap()).unwrap();
-            let answer =
-                format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-    });
-    (url, received)
-}
 
 /// Limits with hardly any wait between tries.
 fn impatient() -> Limits {

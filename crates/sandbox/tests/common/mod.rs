@@ -2,8 +2,12 @@
 //! and a client that speaks real HTTP.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use std::io::{Cursor, Write};
+pub(crate) mod v3;
+
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -110,6 +114,22 @@ pub(crate) fn capture(person: Person) -> Vec<u8> {
     zip(&picture(&[person]), &[brighter, person, brighter].map(|person| picture(&[person])))
 }
 
+/// An agent that trusts the certificate `pem` and no other.
+pub(crate) fn trusting_agent(pem: Option<&str>) -> Agent {
+    let mut tls = TlsConfig::builder();
+    if let Some(pem) = pem {
+        let certificate = Certificate::from_pem(pem.as_bytes()).unwrap();
+        tls = tls.root_certs(RootCerts::new_with_certs(&[certificate]));
+    }
+    Agent::config_builder()
+        .tls_config(tls.build())
+        .http_status_as_error(false)
+        .proxy(None)
+        .timeout_global(Some(Duration::from_secs(20)))
+        .build()
+        .into()
+}
+
 /// Speaks the API as the documentation has it.
 pub(crate) struct Client {
     base: String,
@@ -130,18 +150,7 @@ impl Client {
 
     /// A client that trusts the certificate `pem` and no other.
     pub(crate) fn trusting(pem: Option<&str>, base: &str, partner_id: &str, api_key: &str) -> Self {
-        let mut tls = TlsConfig::builder();
-        if let Some(pem) = pem {
-            let certificate = Certificate::from_pem(pem.as_bytes()).unwrap();
-            tls = tls.root_certs(RootCerts::new_with_certs(&[certificate]));
-        }
-        let agent = Agent::config_builder()
-            .tls_config(tls.build())
-            .http_status_as_error(false)
-            .proxy(None)
-            .timeout_global(Some(Duration::from_secs(20)))
-            .build()
-            .into();
+        let agent = trusting_agent(pem);
         let (base, partner_id) = (base.to_owned(), partner_id.to_owned());
         Self { base, partner_id, api_key: api_key.to_owned(), agent }
     }
@@ -248,6 +257,39 @@ pub(crate) fn callback_end(sandbox: &Sandbox, job: &str) -> CallbackState {
         }
         sleep(Duration::from_millis(20));
     }
+}
+
+/// A receiver that answers each callback with the next of `statuses`, then is gone. Its URL, and
+/// the bodies that came.
+pub(crate) fn receiver(statuses: &'static [u16]) -> (String, Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/callback", listener.local_addr().unwrap());
+    let (bodies, received) = channel();
+    std::thread::spawn(move || {
+        for status in statuses {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let line = line.trim().to_ascii_lowercase();
+                if let Some(value) = line.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            bodies.send(serde_json::from_slice(&body).unwrap()).unwrap();
+            let answer =
+                format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    (url, received)
 }
 
 fn workspace(path: &str) -> PathBuf {
