@@ -22,7 +22,8 @@ use allowed::ALLOWED;
 use liveface_bundle::{Capture, CapturedImage, Store, StoreKey, Tag};
 use liveface_core::{CaptureRecord, Evidence, FrameCounts, ShotKind, Verdict};
 use liveface_submit::{
-    ApiKeySigner, Call, Client, ClientConfig, Environment, GeoInfo, JobRequest, JobType, PollPolicy,
+    ApiKeySigner, Call, Client, ClientConfig, Environment, GeoInfo, JobRequest, JobType,
+    PollPolicy, StatusOptions,
 };
 use official::{Official, Runner};
 use serde_json::{Value, json};
@@ -48,6 +49,8 @@ struct Scenario {
     own_extras: bool,
     /// How often the server calls the job unfinished.
     unfinished: usize,
+    /// Whether the status is asked for once more, with history and links to the images.
+    asks_again: bool,
 }
 
 const PLAIN: Scenario = Scenario {
@@ -61,6 +64,7 @@ const PLAIN: Scenario = Scenario {
     inline: [false, false],
     own_extras: false,
     unfinished: 0,
+    asks_again: false,
 };
 
 const SCENARIOS: [Scenario; 4] = [
@@ -71,6 +75,7 @@ const SCENARIOS: [Scenario; 4] = [
         partner_id: "002345",
         callback_url: "",
         unfinished: 1,
+        asks_again: true,
         ..PLAIN
     },
     Scenario { name: "a registration in base64", inline: [true, true], ..PLAIN },
@@ -146,7 +151,7 @@ fn official_requests(scenario: &Scenario, client: &Runner, capture: &Capture) ->
         json!(["job_type", scenario.job_type.number()]),
     ];
     partner_params.extend(scenario.partner_params.iter().map(|pair| json!(pair)));
-    let job = json!({
+    let mut job = json!({
         "call": "submit",
         // The JavaScript client puts its own scheme there.
         "server": format!("{}/v1", recorder.origin("http")),
@@ -165,6 +170,12 @@ fn official_requests(scenario: &Scenario, client: &Runner, capture: &Capture) ->
     });
     let status = client.run(&job, Some(recorder.certificate()));
     assert_eq!(status["job_complete"], true, "{status}");
+    if scenario.asks_again {
+        job["call"] = json!("status");
+        job["options"]["return_history"] = json!(true);
+        job["options"]["return_images"] = json!(true);
+        client.run(&job, Some(recorder.certificate()));
+    }
     recorder.requests()
 }
 
@@ -195,8 +206,8 @@ impl Visit {
         ClientConfig { poll, ..ClientConfig::new(server) }
     }
 
-    /// Sends the capture; the requests.
-    fn submit(&self, client: &Client, job_type: JobType, request: &JobRequest) -> Vec<Request> {
+    /// Sends the capture.
+    fn submit(&self, client: &Client, job_type: JobType, request: &JobRequest) {
         let outcome = match job_type {
             JobType::Register => client.register(&self.store, &self.tag, request, Call::default()),
             JobType::Authenticate => {
@@ -204,7 +215,6 @@ impl Visit {
             }
         };
         assert!(outcome.unwrap().is_approved());
-        self.recorder.requests()
     }
 }
 
@@ -228,11 +238,22 @@ fn our_requests(scenario: &Scenario, capture: &Capture) -> Vec<Request> {
         geo: scenario.own_extras.then_some(PLACE),
         ..JobRequest::new("user-0001")
     };
-    visit.submit(&client, scenario.job_type, &request)
+    visit.submit(&client, scenario.job_type, &request);
+    if scenario.asks_again {
+        let options = StatusOptions { history: true, image_links: true };
+        client.status(&visit.store, &visit.tag, options, Call::default()).unwrap();
+    }
+    visit.recorder.requests()
 }
 
-const PLACE: GeoInfo =
-    GeoInfo { latitude: -1.25, longitude: 36.5, altitude: None, accuracy: Some(8.0) };
+const PLACE: GeoInfo = GeoInfo {
+    latitude: -1.25,
+    longitude: 36.5,
+    altitude: None,
+    accuracy: Some(8.0),
+    last_update: None,
+    permission_granted: None,
+};
 
 /// What the two clients of one API differ in, for each of its scenarios.
 fn compare_all<S: Sync>(

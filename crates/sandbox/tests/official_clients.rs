@@ -4,8 +4,10 @@
 mod common;
 mod official;
 
+use std::io::Cursor;
 use std::path::Path;
 
+use image::ImageFormat;
 use liveface_sandbox::{Sandbox, SandboxConfig};
 use official::{Official, Runner};
 use serde_json::{Value, json};
@@ -22,7 +24,11 @@ fn captures() -> [Capture; 3] {
         let (selfie, liveness) = common::fixture_capture("clips-f1", first, second);
         Capture { selfie, liveness }
     };
-    let stranger = common::fixture("stills/astronaut.png");
+    // V3 takes nothing but JPEG.
+    let stranger = image::load_from_memory(&common::fixture("stills/astronaut.png")).unwrap();
+    let mut jpeg = Cursor::new(Vec::new());
+    stranger.to_rgb8().write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+    let stranger = jpeg.into_inner();
     [
         person("idle", "smile"),
         person("approach", "blink"),
@@ -137,4 +143,64 @@ fn smile_identity_core_registers_and_authenticates() {
     let (dir, sandbox) = sandbox(true);
     // It puts no liveness images into the zip.
     V1 { client: &client, sandbox: &sandbox, dir: dir.path() }.works([false, true]);
+}
+
+#[test]
+fn usesmileid_registers_and_authenticates() {
+    let Some(client) = Official::Usesmileid.ready() else { return };
+    let (dir, sandbox) = sandbox(true);
+    let call = |name: &str, details: Value| {
+        let mut task = json!({
+            "call": name,
+            "server": sandbox.v3_url(),
+            "certificate": sandbox.certificate_path(),
+            "partner_id": sandbox.partner_id(),
+            "api_key": sandbox.api_key(),
+        });
+        task.as_object_mut().unwrap().append(&mut details.as_object().unwrap().clone());
+        client.run(&task, None)
+    };
+    let submit = |name: &str, capture: Option<&Capture>| {
+        let mut job = json!({
+            "user_id": "ann",
+            "user_details": {
+                "given_names": "Amina Fatou",
+                "last_name": "Clearwater",
+                "email": "amina.clearwater@example.com",
+            },
+            "consent": {
+                "granted_at": "2026-01-02T03:04:05.678Z",
+                "notice_language": "EN",
+                "notice_privacy_policy_url": "https://example.com/privacy",
+            },
+            "partner_params": { "order": "ORD-9" },
+            "metadata": [{ "name": "active_liveness_type", "value": "smile" }],
+        });
+        if let Some(capture) = capture {
+            let (selfie, liveness) = save(dir.path(), capture);
+            (job["selfie_image"], job["liveness_images"]) = (selfie, json!(liveness));
+        } else {
+            job["use_enrolled_image"] = json!(true);
+        }
+        call(name, json!({ "job": job }))
+    };
+    let [first, second, stranger] = captures();
+
+    let answer = submit("enroll", Some(&first));
+    assert_eq!(answer["accepted"]["status"], "accepted", "{answer}");
+    assert_eq!(answer["accepted"]["user_id"], "ann", "{answer}");
+    assert_eq!(answer["status"]["status"], "clear", "{answer}");
+
+    let answer = submit("authenticate", Some(&second));
+    assert_eq!(answer["status"]["status"], "clear", "{answer}");
+    let job_id = &answer["accepted"]["job_id"];
+    assert_eq!(answer["status"]["job_id"], *job_id, "{answer}");
+    let again = call("status", json!({ "job_id": job_id }));
+    assert_eq!(again["status"]["status"], "clear", "{again}");
+    let unknown = call("status", json!({ "job_id": "job_00000000000000000000000000" }));
+    assert_eq!(unknown["status"]["status"], "not_found", "{unknown}");
+
+    assert_eq!(submit("authenticate", None)["status"]["status"], "clear");
+    let answer = submit("authenticate", Some(&stranger));
+    assert_eq!(answer["status"]["status"], "block", "{answer}");
 }

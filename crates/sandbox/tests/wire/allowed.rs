@@ -39,6 +39,12 @@ const STORED: &str = "JPEG does not get smaller; the other official client store
 const ID_INFO: &str = "This client copies `id_info` into the announcement as well, always with `entered`. The other does not.";
 const OWN: &str = "Sent only when the job asks for it, as the service's mobile SDKs do; this client has no argument for it.";
 
+/// The names of the entries.
+const METADATA: &str =
+    "device_os, network_retries, sdk, sdk_version, selfie_capture_retries, system_architecture";
+const METADATA_WITH_PLACE: &str = "device_os, geolocation, network_retries, sdk, sdk_version, selfie_capture_retries, system_architecture";
+const FACTS: &str = "What the engine knows of the capture and, if the job tells it, the place, under the names of the service's mobile SDKs. `ClientConfig::metadata` leaves out what the job does not tell.";
+
 pub(crate) const ALLOWED: &[Allowed] = &[
     row(PY, "any request: header `accept`", "application/json", "*/*", ANY_TYPE),
     row(JS, "any request: header `accept`", "application/json, text/plain, */*", "*/*", ANY_TYPE),
@@ -69,13 +75,8 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     row(JS, "upload: `country`", "\"NG\"", ABSENT, ID_INFO),
     row(JS, "upload: `first_name`", "\"Amina\"", ABSENT, ID_INFO),
     row(BOTH, "upload: `allow_new_enroll`", ABSENT, "true", OWN),
-    row(
-        BOTH,
-        "upload: `metadata`",
-        ABSENT,
-        "[{\"name\": \"geolocation\", \"timestamp\": \"<time>\", \"value\": {\"accuracy\": 8, \"latitude\": -1.25, \"longitude\": 36.5}}]",
-        OWN,
-    ),
+    row(BOTH, "upload: `metadata`", ABSENT, METADATA, FACTS),
+    row(BOTH, "upload: `metadata`", ABSENT, METADATA_WITH_PLACE, FACTS),
     row(PY, "zip: entry `info.json`: compression", "deflated", "stored", STORED),
     row(PY, "zip: entry `si_selfie_*.jpg`: compression", "deflated", "stored", STORED),
     row(PY, "zip: entry `si_liveness_*.jpg`: compression", "deflated", "stored", STORED),

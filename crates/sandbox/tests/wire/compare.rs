@@ -154,10 +154,10 @@ impl Comparison<'_> {
                     self.json(&format!("{place}: `{name}`"), &theirs, &ours);
                 }
                 for (name, value) in theirs.iter().filter(|(name, _)| !common.contains(name)) {
-                    self.value(&format!("{place}: `{name}`"), value, ABSENT);
+                    self.value(&format!("{place}: `{name}`"), brief(name, value), ABSENT);
                 }
                 for (name, value) in ours.iter().filter(|(name, _)| !common.contains(name)) {
-                    self.value(&format!("{place}: `{name}`"), ABSENT, value);
+                    self.value(&format!("{place}: `{name}`"), ABSENT, brief(name, value));
                 }
             }
             (Json::List(theirs), Json::List(ours)) => {
@@ -204,10 +204,10 @@ impl Comparison<'_> {
         };
         let common = self.names(step, &names(&theirs), &names(&our));
         for part in theirs.iter().filter(|part| !common.contains(&part.name)) {
-            self.value(&format!("{step}: part `{}`", part.name), self.shown(&part.body), ABSENT);
+            self.value(&format!("{step}: part `{}`", part.name), self.part(part), ABSENT);
         }
         for part in our.iter().filter(|part| !common.contains(&part.name)) {
-            self.value(&format!("{step}: part `{}`", part.name), ABSENT, self.shown(&part.body));
+            self.value(&format!("{step}: part `{}`", part.name), ABSENT, self.part(part));
         }
         let names: BTreeSet<_> = common.into_iter().collect();
         for name in names {
@@ -227,6 +227,14 @@ impl Comparison<'_> {
                     self.value(&place, self.shown(&theirs.body), self.shown(&our.body));
                 }
             }
+        }
+    }
+
+    /// A part that only one has.
+    fn part(&self, part: &Part) -> String {
+        match part.name.as_str() {
+            "metadata" => brief("metadata", &Json::read(&part.body)),
+            _ => self.shown(&part.body),
         }
     }
 
@@ -292,6 +300,17 @@ impl Comparison<'_> {
             return format!("<path of {name}>");
         }
         text.replace(&request.origin, "<server>")
+    }
+}
+
+/// A field that only one has. Of metadata only the names: the values tell of versions and machines.
+fn brief(name: &str, value: &Json) -> String {
+    match value {
+        Json::List(entries) if name == "metadata" => {
+            let names = entries.iter().map(|entry| entry.get("name").unwrap().text().unwrap());
+            names.collect::<Vec<_>>().join(", ")
+        }
+        _ => value.to_string(),
     }
 }
 
