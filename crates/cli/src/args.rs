@@ -66,6 +66,13 @@ pub(crate) enum Command {
     /// Show the state of a tag's job, asking the server if it is not final
     #[command(after_help = "Example:\n  liveface status my-capture")]
     Status(StatusOptions),
+    /// Send every job that waits, oldest first
+    #[command(after_help = "Example:\n  liveface submit --all --env sandbox\n\nExit code 6 when \
+    something can be tried again, 3 when something was rejected, 0 otherwise.")]
+    Submit(SubmitOptions),
+    /// Check what a server sent to a callback address
+    #[command(after_help = "Example:\n  liveface callback verify body.json")]
+    Callback(CallbackOptions),
     /// Show and clear what lies in the store
     #[command(after_help = "Example:\n  liveface tags list")]
     Tags(TagsOptions),
@@ -157,9 +164,24 @@ pub(crate) struct Credentials {
     /// Partner id; the API key comes from LIVEFACE_API_KEY or the config file
     #[arg(long, env = "LIVEFACE_PARTNER_ID")]
     pub(crate) partner_id: Option<String>,
-    /// A smile_config.json with partner id and key
+    /// A smile_config.json with partner id and key, or with a mobile token
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// The partner's backend, which signs in place of an API key; LIVEFACE_SIGNER_TOKEN is sent along
+    #[arg(long, value_name = "URL", env = "LIVEFACE_SIGNER_URL")]
+    pub(crate) signer_url: Option<String>,
+    /// Where that backend checks signatures of answers
+    #[arg(long, value_name = "URL", env = "LIVEFACE_VERIFIER_URL", requires = "signer_url")]
+    pub(crate) verifier_url: Option<String>,
+    /// Take answers whose signature nobody here can check
+    #[arg(long)]
+    pub(crate) accept_unverified: bool,
+    /// Certificates (PEM) to trust as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Talk only to a server with this certificate or key: sha256/BASE64 or hex, may be repeated
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) pin: Vec<String>,
 }
 
 #[derive(Args)]
@@ -189,6 +211,18 @@ pub(crate) struct JobOptions {
     /// latitude=..,longitude=..,altitude=..,accuracy=..
     #[arg(long, value_name = "FIELDS")]
     pub(crate) geo: Option<String>,
+    /// Field of an identity document or person, such as country=KE, may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) id_info: Vec<String>,
+    /// Fact of the device, such as camera_name=front, may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) device: Vec<String>,
+    /// Do not tell what the engine and the system know of the capture
+    #[arg(long)]
+    pub(crate) no_metadata: bool,
+    /// Only record the job; `liveface submit --all` sends it
+    #[arg(long)]
+    pub(crate) queue: bool,
     /// Do not wait for the result
     #[arg(long)]
     pub(crate) no_wait: bool,
@@ -203,10 +237,51 @@ pub(crate) struct JobOptions {
 pub(crate) struct StatusOptions {
     /// The capture whose job to look at
     pub(crate) tag: String,
+    /// Ask for the job's earlier results (JSON)
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// Ask for addresses of the job's pictures on the server (JSON)
+    #[arg(long)]
+    pub(crate) image_links: bool,
     #[command(flatten)]
     pub(crate) credentials: Credentials,
     #[command(flatten)]
     pub(crate) store: StoreOption,
+}
+
+#[derive(Args)]
+pub(crate) struct SubmitOptions {
+    /// Every job that is not finished
+    #[arg(long, required = true)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
+    /// Do not wait for the results
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Seconds to wait for each result
+    #[arg(long, default_value_t = 76)]
+    pub(crate) timeout: u64,
+    #[command(flatten)]
+    pub(crate) store: StoreOption,
+}
+
+#[derive(Args)]
+pub(crate) struct CallbackOptions {
+    #[command(subcommand)]
+    pub(crate) action: CallbackAction,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CallbackAction {
+    /// Read a callback's body and check its signature. Exit code 3 when it is wrong
+    Verify {
+        /// The body; - reads stdin
+        #[arg(value_name = "FILE|-")]
+        file: PathBuf,
+        #[command(flatten)]
+        credentials: Credentials,
+    },
 }
 
 #[derive(Args)]

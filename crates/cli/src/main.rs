@@ -24,6 +24,8 @@ fn main() -> ExitCode {
         Command::Register(options) => commands::job::register(common, &options),
         Command::Authenticate(options) => commands::job::authenticate(common, &options),
         Command::Status(options) => commands::job::status(common, &options),
+        Command::Submit(options) => commands::queue::run(common, &options),
+        Command::Callback(options) => commands::callback::run(common, &options),
         Command::Tags(options) => commands::tags::run(common, &options),
         Command::Bundle(options) => commands::bundle::run(common, &options),
         Command::Analyze(options) => commands::analyze::run(common, &options),

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use liveface_submit::{ApiKeySigner, Signer as _};
+use liveface_submit::ApiKeySigner;
 use serde_json::{Value, json};
 use support::{Place, Sandbox, run, text};
 
@@ -186,7 +186,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// The results of every finished job of `user`, as the server tells them.
 fn history(sandbox: &Sandbox, user: &str, job: &str) -> Vec<Value> {
-    let signed = ApiKeySigner::new(&sandbox.partner_id, &sandbox.api_key).unwrap().sign().unwrap();
+    let signed = ApiKeySigner::new(&sandbox.partner_id, &sandbox.api_key).unwrap().sign_now();
     let question = json!({
         "user_id": user, "job_id": job, "partner_id": sandbox.partner_id,
         "image_links": false, "history": true,

@@ -12,8 +12,7 @@
 //!   zip already (2215 again), it is this capture's only if one was sent: without a recorded name
 //!   the refusal stands, and with one the result must bear it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use liveface_bundle::{
@@ -26,7 +25,7 @@ use crate::environment::Environment;
 use crate::error::SubmitError;
 use crate::exchange::{Again, Exchange};
 use crate::metadata;
-use crate::request::{JobRequest, JobType, new_job_id};
+use crate::request::{JobRequest, JobType, bad, new_job_id};
 use crate::result::JobOutcome;
 use crate::retry::RetryPolicy;
 use crate::signature::{Signed, Signer, SignerError, SigningJob, Verification};
@@ -34,7 +33,7 @@ use crate::tls::TlsOptions;
 use crate::transport::Transport;
 use crate::ureq_transport::UreqTransport;
 use crate::v1;
-use crate::wire::StatusAnswer;
+use crate::v3::{self, KeptToken, TokenSource, UserDetails};
 
 /// How often the server is asked for a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +68,8 @@ impl PollPolicy {
 pub struct ClientConfig {
     /// Where jobs go.
     pub environment: Environment,
+    /// The protocol; [`Client::v3`] sets it.
+    pub protocol: Protocol,
     /// Longest time for one request with its answer. 120 s, as in Smile ID's mobile SDKs.
     pub timeout: Duration,
     /// How often the server is asked for a result.
@@ -80,6 +81,8 @@ pub struct ClientConfig {
     pub retry: RetryPolicy,
     /// Which servers are trusted. A transport of the app's own decides that itself.
     pub tls: TlsOptions,
+    /// Largest body of a V3 submission, in bytes.
+    pub v3_max_payload: usize,
     /// Whether images may go to another machine without encryption. For tests in a local network.
     pub allow_plain_http: bool,
     /// Whether a job tells what the engine and the system know of the capture, as metadata: how long
@@ -96,11 +99,13 @@ impl ClientConfig {
     pub fn new(environment: Environment) -> Self {
         Self {
             environment,
+            protocol: Protocol::V1,
             timeout: Duration::from_secs(120),
             poll: PollPolicy::default(),
             wait: Duration::from_secs(76),
             retry: RetryPolicy::default(),
             tls: TlsOptions::default(),
+            v3_max_payload: v3::MAX_PAYLOAD,
             allow_plain_http: false,
             metadata: true,
             accept_unverified_answers: false,
@@ -121,8 +126,13 @@ pub struct StatusOptions {
 pub struct Client {
     config: ClientConfig,
     signer: Arc<dyn Signer>,
+    /// For V3, which signs nothing.
+    tokens: Option<Tokens>,
     exchange: Exchange,
 }
+
+/// Where a client's tokens come from, and the last one.
+type Tokens = (Box<dyn TokenSource>, Mutex<Option<KeptToken>>);
 
 impl Client {
     /// A client that signs with `signer`.
@@ -143,9 +153,48 @@ impl Client {
         signer: impl Signer + 'static,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, SubmitError> {
+        if config.protocol == Protocol::V3 {
+            return bad("V3 needs tokens and no signer: make the client with Client::v3");
+        }
+        Self::with_all(config, Arc::new(signer), None, transport)
+    }
+
+    /// A client that speaks V3, with tokens from `source`.
+    ///
+    /// # Errors
+    /// When the server's address cannot be used.
+    pub fn v3(
+        config: ClientConfig,
+        source: impl TokenSource + 'static,
+    ) -> Result<Self, SubmitError> {
+        let transport = Arc::new(UreqTransport::new(config.tls.clone()));
+        Self::v3_with_transport(config, source, transport)
+    }
+
+    /// A client that speaks V3 and uses the app's own HTTP.
+    ///
+    /// # Errors
+    /// When the server's address cannot be used.
+    pub fn v3_with_transport(
+        config: ClientConfig,
+        source: impl TokenSource + 'static,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, SubmitError> {
+        let config = ClientConfig { protocol: Protocol::V3, ..config };
+        let signer = NoSigner(source.partner_id().to_owned());
+        let tokens: Tokens = (Box::new(source), Mutex::default());
+        Self::with_all(config, Arc::new(signer), Some(tokens), transport)
+    }
+
+    fn with_all(
+        config: ClientConfig,
+        signer: Arc<dyn Signer>,
+        tokens: Option<Tokens>,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, SubmitError> {
         config.environment.check(config.allow_plain_http)?;
         let exchange = Exchange::new(transport, config.timeout, config.retry);
-        Ok(Self { config, signer: Arc::new(signer), exchange })
+        Ok(Self { config, signer, tokens, exchange })
     }
 
     /// Registers (enrols) `request.user_id` with the capture under `tag`.
@@ -154,7 +203,9 @@ impl Client {
     /// [`Decision::Pending`](crate::Decision::Pending) is no error, ask for the
     /// [`status`](Self::status) later. Called again for the same user, it goes on where it was:
     /// the same job id, no second upload of a zip that arrived, and the recorded outcome once that
-    /// is final. A job that the server refused for good is forgotten and begins anew.
+    /// is final. A job that a v1 server refused for good is forgotten and begins anew. A V3 job of
+    /// which it is not known whether the server has it is [`SubmitError::Unclear`], unless
+    /// [`JobRequest::send_again`] is set.
     ///
     /// # Errors
     /// When the request or the capture cannot be sent, the server was not reached or refused. A
@@ -226,9 +277,18 @@ impl Client {
             Err(error) => return Err(error.into()),
         };
         let mut job = submission.job()?.ok_or_else(|| SubmitError::NoJob { tag: tag.clone() })?;
+        if job.stage == JobStage::Unclear {
+            return Err(unclear(tag));
+        }
         let accepted = job.smile_job_id.is_some() || job.stage == JobStage::Uploaded;
         let is_final = job.stage == JobStage::Final;
-        if (accepted && !is_final) || (is_final && options != StatusOptions::default()) {
+        if job.protocol == Protocol::V3 {
+            if accepted && !is_final {
+                self.check_server(tag, &job)?;
+                self.v3_ask(&mut job, Again::Always, &mut call)?;
+                submission.set_job(&job)?;
+            }
+        } else if (accepted && !is_final) || (is_final && options != StatusOptions::default()) {
             self.check_server(tag, &job)?;
             let answer = self.v1_ask(&mut job, options, Again::Always, &mut call)?;
             if is_final {
@@ -289,6 +349,16 @@ impl Client {
         let earlier = submission.job()?;
         let mut same = false;
         match &earlier {
+            Some(earlier)
+                if earlier.protocol != job.protocol && earlier.stage != JobStage::Final =>
+            {
+                return Err(SubmitError::OtherProtocol { tag: tag.clone() });
+            }
+            Some(earlier) if earlier.stage == JobStage::Unclear => {
+                if !request.send_again {
+                    return Err(unclear(tag));
+                }
+            }
             Some(earlier) if same_job(earlier, &job, request) => {
                 same = true;
                 // What the server has not got yet may still be changed.
@@ -305,6 +375,10 @@ impl Client {
             }
             _ => {}
         }
+        // Nothing is recorded of a job that cannot be sent.
+        if job.protocol == Protocol::V3 && job.stage == JobStage::Prepared {
+            v3::form(&job, &capture, self.config.v3_max_payload)?;
+        }
         Ok((submission, capture, job, Begun { earlier, same }))
     }
 
@@ -320,7 +394,7 @@ impl Client {
 
     fn new_job(&self, job_type: JobType, request: &JobRequest) -> Result<JobState, SubmitError> {
         request.check(job_type)?;
-        Ok(JobState {
+        let mut job = JobState {
             metadata: vec![],
             job_type: job_type.number(),
             user_id: request.user_id.clone(),
@@ -333,10 +407,14 @@ impl Client {
             allow_re_enroll: request.allow_re_enroll,
             use_enrolled_image: request.use_enrolled_image,
             id_info: request.id_info.clone(),
-            protocol: Protocol::V1,
-            user_details: BTreeMap::new(),
-            consent: None,
-            sandbox_result: None,
+            protocol: self.config.protocol,
+            user_details: request
+                .user_details
+                .as_ref()
+                .map(UserDetails::to_map)
+                .unwrap_or_default(),
+            consent: request.consent.clone(),
+            sandbox_result: request.sandbox_result,
             created: now(),
             attempts: 0,
             stage: JobStage::Prepared,
@@ -344,7 +422,16 @@ impl Client {
             smile_job_id: None,
             last_status: None,
             unverified: false,
-        })
+        };
+        let only_v3 = !job.user_details.is_empty() || job.consent.is_some();
+        match job.protocol {
+            Protocol::V3 => v3::check(&mut job)?,
+            Protocol::V1 if only_v3 || job.sandbox_result.is_some() => {
+                return bad("user details, consent and a sandbox's result are for V3");
+            }
+            Protocol::V1 => {}
+        }
+        Ok(job)
     }
 
     /// Takes `job` from where it is to its result, or as far as it comes.
@@ -360,19 +447,26 @@ impl Client {
         if job.stage != JobStage::Final {
             self.check_server(submission.tag(), &job)?;
         }
+        if job.stage == JobStage::Unclear {
+            return Err(unclear(submission.tag()));
+        }
         if job.stage == JobStage::Prepared {
             call.check()?;
             call.tell(Progress::Preparing);
             // Before the server can hear of it.
             job.attempts = job.attempts.saturating_add(1);
             metadata::note_attempts(&mut job.metadata, job.attempts);
-            submission.set_job(&job)?;
-            let sent = self.v1_transfer(submission, capture, &mut job, &mut call);
-            if let Err(error) = sent {
-                if !error.is_retryable() {
-                    begun.restore(submission, &error)?;
+            if job.protocol == Protocol::V3 {
+                self.v3_transfer(submission, capture, &mut job, begun.unsent_stage(), &mut call)?;
+            } else {
+                submission.set_job(&job)?;
+                let sent = self.v1_transfer(submission, capture, &mut job, &mut call);
+                if let Err(error) = sent {
+                    if !error.is_retryable() {
+                        begun.restore(submission, &error)?;
+                    }
+                    return Err(error);
                 }
-                return Err(error);
             }
         }
         let wait = wait.unwrap_or(self.config.wait);
@@ -395,21 +489,44 @@ impl Client {
         for attempt in 1.. {
             call.tell(Progress::Waiting { attempt });
             // A question that fails is followed by the next one.
-            let asked = self.v1_ask(job, StatusOptions::default(), Again::Never, call);
-            let complete = asked.as_ref().is_ok_and(StatusAnswer::job_complete);
-            let pause = self.config.poll.pause_after(attempt);
-            let again = !complete && started.elapsed() + pause <= wait;
+            let asked = self.ask(job, Again::Never, call);
+            let pause = match job.protocol {
+                Protocol::V1 => self.config.poll.pause_after(attempt),
+                // As Smile ID's V3 client: always the same.
+                Protocol::V3 => self.config.poll.early_pause,
+            };
+            let again = !matches!(asked, Ok(true)) && started.elapsed() + pause <= wait;
             match asked {
-                Ok(answer) if !again => {
-                    v1::record(job, &answer);
-                    submission.set_job(job)?;
-                    return Ok(());
-                }
+                Ok(_) if !again => return Ok(submission.set_job(job)?),
                 Err(error) if !again || !error.is_retryable() => return Err(error),
                 _ => call.pause(pause)?,
             }
         }
         Ok(())
+    }
+
+    /// Asks for the result once, notes the answer in `job`, and says whether the server is done.
+    fn ask(
+        &self,
+        job: &mut JobState,
+        again: Again,
+        call: &mut Call<'_>,
+    ) -> Result<bool, SubmitError> {
+        if job.protocol == Protocol::V3 {
+            return self.v3_ask(job, again, call);
+        }
+        let answer = self.v1_ask(job, StatusOptions::default(), again, call)?;
+        v1::record(job, &answer);
+        Ok(answer.job_complete())
+    }
+
+    pub(crate) const fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
+    /// Where V3's tokens come from, and the last one.
+    pub(crate) fn tokens(&self) -> Result<&Tokens, SubmitError> {
+        self.tokens.as_ref().ok_or_else(|| SubmitError::Request("it needs tokens".to_owned()))
     }
 
     pub(crate) const fn exchange(&self) -> &Exchange {
@@ -448,6 +565,9 @@ impl Client {
 
     /// Fails when `job` was begun with another server or partner: its id means nothing there.
     fn check_server(&self, tag: &Tag, job: &JobState) -> Result<(), SubmitError> {
+        if job.protocol != self.config.protocol {
+            return Err(SubmitError::OtherProtocol { tag: tag.clone() });
+        }
         if job.base_url == self.config.environment.base_url()
             && job.partner_id == self.signer.partner_id()
         {
@@ -467,6 +587,16 @@ struct Begun {
 }
 
 impl Begun {
+    /// What a V3 job is when it surely was not sent: what it was before.
+    fn unsent_stage(&self) -> JobStage {
+        let unclear = |earlier: &JobState| earlier.stage == JobStage::Unclear;
+        if self.earlier.as_ref().is_some_and(unclear) {
+            JobStage::Unclear
+        } else {
+            JobStage::Prepared
+        }
+    }
+
     /// Restores the record after the server refused the job for good.
     fn restore(&self, submission: &Submission, error: &SubmitError) -> Result<(), BundleError> {
         // A job id that others use can never become this capture's.
@@ -482,6 +612,29 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+/// What a client of V3 has for a signer: the partner's id.
+struct NoSigner(String);
+
+impl Signer for NoSigner {
+    fn partner_id(&self) -> &str {
+        &self.0
+    }
+
+    fn sign(&self, _: &SigningJob) -> Result<Signed, SignerError> {
+        Err(SignerError::Refused("V3 has tokens and no signatures".to_owned()))
+    }
+
+    fn verify(&self, _: &Signed) -> Result<Verification, SignerError> {
+        Ok(Verification::NotPossible)
+    }
+}
+
+/// An earlier call ended before it knew whether the server has the job.
+fn unclear(tag: &Tag) -> SubmitError {
+    let what = "an earlier call ended before there was an answer".to_owned();
+    SubmitError::Unclear { tag: tag.clone(), what }
 }
 
 /// A signer that did not come to an end.
@@ -505,7 +658,8 @@ fn sendable(submission: &Submission) -> Result<Capture, SubmitError> {
 
 /// Whether `earlier` is what `job` would be. A request without a job id takes any.
 fn same_job(earlier: &JobState, job: &JobState, request: &JobRequest) -> bool {
-    earlier.job_type == job.job_type
+    earlier.protocol == job.protocol
+        && earlier.job_type == job.job_type
         && earlier.user_id == job.user_id
         && earlier.partner_id == job.partner_id
         && earlier.base_url == job.base_url

@@ -131,6 +131,35 @@ pub enum SubmitError {
         /// By how many minutes this machine's clock is ahead of the server's.
         minutes: i64,
     },
+    /// A V3 server refused the request. The job is kept and can be sent again, changed or not.
+    #[error("could not {doing}: the server refused with HTTP status {status}, {}{}", v3_meaning(*status), said(text))]
+    Declined {
+        /// The step.
+        doing: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The server's text, without ids; may be empty.
+        text: String,
+    },
+    /// Whether the server has a V3 job is not known: it was being sent and there was no answer that
+    /// tells. It is not sent again on its own, because there could be two jobs then.
+    #[error(
+        "the job of the tag `{tag}` was being sent and the server may have it ({what}); look whether its result comes to the callback address, or send it again explicitly, which can make a second job"
+    )]
+    Unclear {
+        /// The tag.
+        tag: Tag,
+        /// What happened.
+        what: String,
+    },
+    /// The capture's job was begun with the other protocol.
+    #[error(
+        "the job of the tag `{tag}` was begun with the other protocol; go on with that one, or capture again"
+    )]
+    OtherProtocol {
+        /// The tag.
+        tag: Tag,
+    },
     /// What answered does not speak the API. The job is kept.
     #[error(
         "could not {doing}: {what}; check the server's address and the network; the job is kept"
@@ -234,6 +263,20 @@ fn meaning(code: &str) -> &'static str {
         "2216" => "the user has no photo on file",
         "2220" => "production is not enabled for this partner",
         "2314" => "no zip was received",
+        _ => "which is not in the public list",
+    }
+}
+
+/// What the status of a refusing V3 server means. Source: Smile ID's V3 API.
+fn v3_meaning(status: u16) -> &'static str {
+    match status {
+        400 => "a field is missing or wrong",
+        401 => "not authorised: check the partner id, the API key or the token",
+        402 => "the balance is used up",
+        403 => "not allowed: check that the token is for this user",
+        404 => "there is no such address: check the server's address",
+        413 => "too large: capture smaller pictures",
+        415 => "a picture is not JPEG",
         _ => "which is not in the public list",
     }
 }

@@ -2,7 +2,8 @@
 //! authenticate job, and types the result.
 //!
 //! A job is three steps: `POST /upload` announces it, a `PUT` brings the zip, `POST /job_status`
-//! asks for the result until it is there. How far a job has come is kept with the capture: a
+//! asks for the result until it is there. With the newer [`v3`] protocol it is one `POST` of the
+//! pictures and a `GET` for the result. How far a job has come is kept with the capture: a
 //! process that was killed, or had no network, calls again and goes on where it was, with the same
 //! job id.
 //!
@@ -41,6 +42,7 @@ mod tls;
 mod transport;
 mod ureq_transport;
 mod v1;
+pub mod v3;
 pub mod wire;
 
 pub use call::{Call, Progress};

@@ -61,7 +61,7 @@ const CLOSED: [(&str, &[&str]); 3] = [
 ];
 
 /// Longest value, in characters. Source: the V3 API.
-const MAX_VALUE: usize = 1000;
+pub(crate) const MAX_VALUE: usize = 1000;
 
 /// What counts failed attempts to send the job.
 const NETWORK_RETRIES: &str = "network_retries";

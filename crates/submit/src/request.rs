@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use liveface_bundle::Consent;
 use serde_json::{Value, json};
 
 use crate::error::SubmitError;
 use crate::metadata::DeviceFacts;
+use crate::v3::UserDetails;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +208,15 @@ pub struct JobRequest {
     pub geo: Option<GeoInfo>,
     /// What the app tells of the device.
     pub device: DeviceFacts,
+    /// Who the person is: needed by V3, and for nothing else.
+    pub user_details: Option<UserDetails>,
+    /// The person's consent: needed by V3, and for nothing else.
+    pub consent: Option<Consent>,
+    /// The result that V3's sandbox is to give, such as 840.
+    pub sandbox_result: Option<u32>,
+    /// Send a V3 job again of which it is not known whether the server has it. There can be two jobs
+    /// then.
+    pub send_again: bool,
     /// How long to wait for the result: `None` as the client is set, zero not at all.
     pub wait: Option<Duration>,
 }
@@ -261,7 +272,7 @@ impl std::fmt::Debug for JobRequest {
 /// Longest id, name or value, in bytes.
 const MAX_TEXT: usize = 1000;
 
-fn check_text(name: &str, text: &str) -> Result<(), SubmitError> {
+pub(crate) fn check_text(name: &str, text: &str) -> Result<(), SubmitError> {
     if text.trim().is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
         return Err(SubmitError::Request(format!(
             "{name} must have 1 to {MAX_TEXT} bytes and no control characters"
@@ -270,7 +281,7 @@ fn check_text(name: &str, text: &str) -> Result<(), SubmitError> {
     Ok(())
 }
 
-fn bad<T>(what: &str) -> Result<T, SubmitError> {
+pub(crate) fn bad<T>(what: &str) -> Result<T, SubmitError> {
     Err(SubmitError::Request(what.to_owned()))
 }
 

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use liveface_bundle::{JobStage, JobState};
+use liveface_bundle::{JobStage, JobState, Protocol};
 use serde_json::{Map, Value};
 
 use crate::request::JobType;
+use crate::v3::V3Status;
 use crate::wire::{StatusAnswer, number, text, truth};
 
 /// What a result means for the user.
@@ -282,6 +283,9 @@ impl JobOutcome {
     /// What the result means for the user.
     #[must_use]
     pub fn decision(&self) -> Decision {
+        if self.job.protocol == Protocol::V3 {
+            return self.v3_status().map_or(Decision::Pending, |status| status.state.decision());
+        }
         let Some(status) = self.status.as_ref().filter(|status| status.job_complete()) else {
             return Decision::Pending;
         };
@@ -311,7 +315,7 @@ impl JobOutcome {
     /// Whether the server has the capture.
     #[must_use]
     pub fn is_uploaded(&self) -> bool {
-        self.job.stage != JobStage::Prepared
+        matches!(self.job.stage, JobStage::Uploaded | JobStage::Final)
     }
 
     /// Whether the last answer was signed with the partner's key. `false` when there is no answer, or
@@ -345,10 +349,18 @@ impl JobOutcome {
         self.result().and_then(JobResult::smile_job_id).or_else(|| self.job.smile_job_id.clone())
     }
 
-    /// The result; `None` while there is none.
+    /// What a V3 server said last; `None` for a job of v1 and before there is an answer.
+    #[must_use]
+    pub fn v3_status(&self) -> Option<V3Status> {
+        let v3 = self.job.protocol == Protocol::V3;
+        V3Status::parse(self.job.last_status.as_deref().filter(|_| v3)?)
+    }
+
+    /// The result of v1; `None` while there is none.
     #[must_use]
     pub fn result(&self) -> Option<JobResult<'_>> {
-        self.status.as_ref()?.result().map(JobResult)
+        let v1 = self.job.protocol == Protocol::V1;
+        self.status.as_ref().filter(|_| v1)?.result().map(JobResult)
     }
 
     /// `ResultCode`.
@@ -362,6 +374,7 @@ impl JobOutcome {
     pub fn result_text(&self) -> Option<String> {
         match self.result() {
             Some(result) => result.result_text(),
+            None if self.job.protocol == Protocol::V3 => self.v3_status()?.message,
             None => self.status.as_ref()?.result_message().map(str::to_owned),
         }
     }

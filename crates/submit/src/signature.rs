@@ -95,6 +95,20 @@ pub trait Signer: Send + Sync {
     fn verify(&self, received: &Signed) -> Result<Verification, SignerError>;
 }
 
+impl<S: Signer + ?Sized> Signer for Box<S> {
+    fn partner_id(&self) -> &str {
+        (**self).partner_id()
+    }
+
+    fn sign(&self, job: &SigningJob) -> Result<Signed, SignerError> {
+        (**self).sign(job)
+    }
+
+    fn verify(&self, received: &Signed) -> Result<Verification, SignerError> {
+        (**self).verify(received)
+    }
+}
+
 /// Signs with the API key: for servers, kiosks and tests.
 #[derive(Clone)]
 pub struct ApiKeySigner {

@@ -56,6 +56,9 @@ impl UreqTransport {
 
 impl Transport for UreqTransport {
     fn send(&self, request: &Request, control: &Control) -> Result<Response, TransportError> {
+        if control.is_cancelled() {
+            return Err(TransportError::Cancelled);
+        }
         let agent = self.agent(request);
         let over = AtomicBool::new(false);
         let answer = std::thread::scope(|scope| {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{Answer, KEY, Server, client, good, refusal, store, tag};
 use liveface_bundle::{Store, StoreKey};
-use liveface_submit::JobRequest;
+use liveface_submit::{Call, JobRequest};
 
 const STORE: &str = "LIVEFACE_TEST_STORE";
 const URL: &str = "LIVEFACE_TEST_URL";
@@ -21,7 +21,8 @@ const URL: &str = "LIVEFACE_TEST_URL";
 fn sender() {
     let (Ok(path), Ok(url)) = (std::env::var(STORE), std::env::var(URL)) else { return };
     let store = Store::open(path, &StoreKey::from_bytes([7; 32])).unwrap();
-    let _ = client(&url, KEY).register(&store, &tag(), &JobRequest::new("user-0001"), None);
+    let _ =
+        client(&url, KEY).register(&store, &tag(), &JobRequest::new("user-0001"), Call::default());
 }
 
 #[test]
@@ -60,7 +61,7 @@ fn a_job_goes_on_where_its_process_was_killed() {
         let begun = store.job(&tag()).unwrap().unwrap();
         // Noted before the first byte of the zip is sent.
         assert_eq!(begun.smile_job_id.is_some(), killed_at != "upload", "{killed_at}");
-        let outcome = server.client().resume(&store, &tag(), None, None).unwrap();
+        let outcome = server.client().resume(&store, &tag(), None, Call::default()).unwrap();
         assert!(outcome.is_approved(), "{killed_at}");
         assert_eq!(outcome.job_id(), begun.job_id);
         let steps = server.steps();

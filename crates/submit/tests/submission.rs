@@ -12,7 +12,8 @@ use common::{
 use liveface_bundle::{BundleError, JobStage, Store, ZipLimits, read_upload_zip};
 use liveface_core::{ShotKind, Verdict};
 use liveface_submit::{
-    ApiKeySigner, Client, Decision, GeoInfo, JobRequest, Progress, SubmitError, signature,
+    ApiKeySigner, Call, Client, Decision, GeoInfo, JobRequest, Progress, StatusOptions,
+    SubmitError, signature,
 };
 use serde_json::json;
 
@@ -51,7 +52,8 @@ fn a_registration_is_announced_uploaded_and_followed() {
     let mut news = Vec::new();
     let mut watch = |progress| news.push(progress);
     let client = server.client();
-    let outcome = client.register(&store, &tag(), &job, Some(&mut watch)).unwrap();
+    let outcome =
+        client.register(&store, &tag(), &job, Call::default().watched_by(&mut watch)).unwrap();
 
     assert!(outcome.is_approved() && outcome.is_final() && outcome.is_uploaded());
     assert_eq!(outcome.result_code().as_deref(), Some("0840"));
@@ -90,12 +92,15 @@ fn a_registration_is_announced_uploaded_and_followed() {
     assert_eq!(asked["partner_id"], PARTNER);
     assert_eq!(asked["job_id"], "job-0001");
 
-    let bytes = sent[1].body.len();
+    let bytes = sent[1].body.len() as u64;
+    let (uploading, other): (Vec<_>, Vec<_>) =
+        news.into_iter().partition(|news| matches!(news, Progress::Uploading { .. }));
+    assert_eq!(uploading[0], Progress::Uploading { sent: 0, bytes });
+    assert_eq!(uploading.last(), Some(&Progress::Uploading { sent: bytes, bytes }));
     assert_eq!(
-        news,
+        other,
         [
             Progress::Preparing,
-            Progress::Uploading { bytes },
             Progress::Waiting { attempt: 1 },
             Progress::Waiting { attempt: 2 },
             Progress::Done,
@@ -103,9 +108,12 @@ fn a_registration_is_announced_uploaded_and_followed() {
     );
 
     // The recorded outcome is the same, and asking again sends nothing.
-    assert_eq!(client.register(&store, &tag(), &job, None).unwrap(), outcome);
-    assert_eq!(client.status(&store, &tag()).unwrap(), outcome);
-    assert_eq!(client.resume(&store, &tag(), None, None).unwrap(), outcome);
+    assert_eq!(client.register(&store, &tag(), &job, Call::default()).unwrap(), outcome);
+    assert_eq!(
+        client.status(&store, &tag(), StatusOptions::default(), Call::default()).unwrap(),
+        outcome
+    );
+    assert_eq!(client.resume(&store, &tag(), None, Call::default()).unwrap(), outcome);
     assert_eq!(server.requests().len(), 4);
     assert_eq!(store.clear_submitted().unwrap(), 1);
 }
@@ -121,7 +129,8 @@ fn an_authentication_is_job_type_2_and_can_be_rejected() {
         _ => good(request, ""),
     });
     let (_directory, store) = store();
-    let outcome = server.client().authenticate(&store, &tag(), &request(), None).unwrap();
+    let outcome =
+        server.client().authenticate(&store, &tag(), &request(), Call::default()).unwrap();
     assert_eq!(outcome.decision(), Decision::Rejected);
     assert_eq!(server.requests()[0].json()["partner_params"]["job_type"], 2);
     assert!(outcome.job_id().starts_with("job-"));
@@ -131,7 +140,8 @@ fn an_authentication_is_job_type_2_and_can_be_rejected() {
 fn flags_and_place_are_sent_when_they_are_set() {
     let server = Server::start(|request, _| good(request, "0840"));
     let (_directory, store) = store();
-    let geo = GeoInfo { latitude: -1.25, longitude: 36.75, altitude: None, accuracy: Some(8.0) };
+    let geo =
+        GeoInfo { latitude: -1.25, longitude: 36.75, accuracy: Some(8.0), ..GeoInfo::default() };
     let job = JobRequest {
         allow_re_enroll: true,
         use_enrolled_image: true,
@@ -139,7 +149,7 @@ fn flags_and_place_are_sent_when_they_are_set() {
         geo: Some(geo),
         ..request()
     };
-    server.client().register(&store, &tag(), &job, None).unwrap();
+    server.client().register(&store, &tag(), &job, Call::default()).unwrap();
     let sent = server.requests();
     let upload = sent[0].json();
     assert_eq!(upload["allow_new_enroll"], true);
@@ -158,7 +168,7 @@ fn what_must_not_be_sent_is_refused_before_anything_is() {
     let client = server.client();
     let register = |capture| {
         store.save(&tag(), &capture).unwrap();
-        client.register(&store, &tag(), &request(), None).unwrap_err()
+        client.register(&store, &tag(), &request(), Call::default()).unwrap_err()
     };
     for verdict in [Verdict::Retry, Verdict::Attack, Verdict::TimedOut] {
         assert!(matches!(register(capture(verdict)), SubmitError::NotLive { .. }));
@@ -168,16 +178,20 @@ fn what_must_not_be_sent_is_refused_before_anything_is() {
     assert!(matches!(register(no_selfie), SubmitError::NoSelfie { .. }));
 
     store.save(&tag(), &capture(Verdict::Live)).unwrap();
-    let nobody = client.register(&store, &tag(), &JobRequest::new(""), None).unwrap_err();
+    let nobody =
+        client.register(&store, &tag(), &JobRequest::new(""), Call::default()).unwrap_err();
     assert!(matches!(nobody, SubmitError::Request(_)) && !nobody.is_retryable());
     let unknown = liveface_bundle::Tag::new("other").unwrap();
-    let missing = client.register(&store, &unknown, &request(), None).unwrap_err();
+    let missing = client.register(&store, &unknown, &request(), Call::default()).unwrap_err();
     assert!(matches!(missing, SubmitError::Store(BundleError::NoSuchTag { .. })));
-    assert!(matches!(client.status(&store, &tag()), Err(SubmitError::NoJob { .. })));
+    assert!(matches!(
+        client.status(&store, &tag(), StatusOptions::default(), Call::default()),
+        Err(SubmitError::NoJob { .. })
+    ));
 
     let files = store.image_files(&tag()).unwrap();
     std::fs::write(&files[0], b"other bytes").unwrap();
-    let damaged = client.register(&store, &tag(), &request(), None).unwrap_err();
+    let damaged = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
     assert!(matches!(damaged, SubmitError::Store(BundleError::Damaged { .. })));
     assert!(server.requests().is_empty());
 }
@@ -192,14 +206,23 @@ fn a_refusal_keeps_its_code_and_leaves_no_job() {
     });
     let (_directory, store) = store();
     let wrong = client(&server.url, "another-key");
-    let error = wrong.register(&store, &tag(), &request(), None).unwrap_err();
+    let error = wrong.register(&store, &tag(), &request(), Call::default()).unwrap_err();
     assert_eq!(error.server_code(), Some("2205"));
     assert!(error.to_string().contains("not authorised"), "{error}");
     assert_eq!(store.job(&tag()).unwrap(), None);
     assert_eq!(store.idle_tags().unwrap(), [tag()]);
-    assert!(matches!(wrong.resume(&store, &tag(), None, None), Err(SubmitError::NoJob { .. })));
+    assert!(matches!(
+        wrong.resume(&store, &tag(), None, Call::default()),
+        Err(SubmitError::NoJob { .. })
+    ));
     // Now with the right key.
-    assert!(server.client().register(&store, &tag(), &request(), None).unwrap().is_approved());
+    assert!(
+        server
+            .client()
+            .register(&store, &tag(), &request(), Call::default())
+            .unwrap()
+            .is_approved()
+    );
 }
 
 #[test]
@@ -216,7 +239,7 @@ fn what_a_refusing_server_repeats_of_the_job_is_not_shown() {
         callback_url: Some("https://p.example/cb".to_owned()),
         ..request()
     };
-    let error = server.client().register(&store, &tag(), &job, None).unwrap_err();
+    let error = server.client().register(&store, &tag(), &job, Call::default()).unwrap_err();
     let SubmitError::Refused { text, .. } = &error else { panic!("{error:?}") };
     assert_eq!(text, "...|...|...|...|...|...");
 }
@@ -237,7 +260,8 @@ fn only_what_can_succeed_unchanged_is_server_trouble() {
         let answer = json!({ "code": code, "error": "no" });
         let server = Server::start(move |_, _| Answer::Json(status, answer.clone()));
         let (_directory, store) = store();
-        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        let error =
+            server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
         assert_eq!(error.server_code(), Some(code));
         assert_eq!((error.is_server_trouble(), error.is_retryable()), (trouble, trouble), "{code}");
         // The job is kept if and only if it can be sent again.
@@ -259,11 +283,11 @@ fn a_job_id_that_another_capture_has_is_refused_every_time() {
         let client = server.client();
         let job = JobRequest { job_id: Some("job-0001".to_owned()), ..request() };
         if trouble {
-            let error = client.register(&store, &tag(), &job, None).unwrap_err();
+            let error = client.register(&store, &tag(), &job, Call::default()).unwrap_err();
             assert!(error.is_server_trouble());
         }
         for _ in 0..3 {
-            let error = client.register(&store, &tag(), &job, None).unwrap_err();
+            let error = client.register(&store, &tag(), &job, Call::default()).unwrap_err();
             assert_eq!(error.server_code(), Some("2215"));
             assert_eq!(store.job(&tag()).unwrap(), None);
         }
@@ -271,7 +295,13 @@ fn a_job_id_that_another_capture_has_is_refused_every_time() {
     }
     // Under its own id it is sent.
     let server = Server::start(|request, _| good(request, "0840"));
-    assert!(server.client().register(&store, &tag(), &request(), None).unwrap().is_approved());
+    assert!(
+        server
+            .client()
+            .register(&store, &tag(), &request(), Call::default())
+            .unwrap()
+            .is_approved()
+    );
 }
 
 #[test]
@@ -284,14 +314,14 @@ fn a_refusal_of_a_later_attempt_leaves_the_job_as_the_earlier_one_left_it() {
         _ => good(request, "0840"),
     });
     let (_directory, store) = store();
-    server.client().register(&store, &tag(), &request(), None).unwrap_err();
+    server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
     let begun = store.job(&tag()).unwrap();
     let other = JobRequest { allow_re_enroll: true, ..request() };
     let wrong = client(&server.url, "another-key");
-    let error = wrong.register(&store, &tag(), &other, None).unwrap_err();
+    let error = wrong.register(&store, &tag(), &other, Call::default()).unwrap_err();
     assert_eq!(error.server_code(), Some("2205"));
     assert_eq!(store.job(&tag()).unwrap(), begun);
-    let outcome = server.client().register(&store, &tag(), &request(), None).unwrap();
+    let outcome = server.client().register(&store, &tag(), &request(), Call::default()).unwrap();
     assert!(outcome.is_approved());
     assert_eq!(outcome.job_id(), begun.unwrap().job_id);
 }
@@ -306,7 +336,8 @@ fn every_kind_of_refusal_is_told() {
     ] {
         let server = Server::start(move |_, _| refusal(code, "no"));
         let (_directory, store) = store();
-        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        let error =
+            server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
         assert_eq!(error.server_code(), Some(code));
         assert!(error.to_string().contains(words), "{error}");
         // A job id that was never ours is not opened again.
@@ -325,12 +356,12 @@ fn an_upload_that_failed_is_done_again_with_the_same_job_id_and_retry() {
     });
     let (_directory, store) = store();
     let client = server.client();
-    let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+    let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
     assert!(matches!(error, SubmitError::Unavailable { status: 403, .. }) && error.is_retryable());
     assert!(!error.to_string().contains("zip/1"), "the upload address is a permission: {error}");
     assert_eq!(stage(&store), JobStage::Prepared);
 
-    let outcome = client.resume(&store, &tag(), None, None).unwrap();
+    let outcome = client.resume(&store, &tag(), None, Call::default()).unwrap();
     assert!(outcome.is_approved());
     assert_eq!(server.steps(), ["upload", "zip", "upload", "upload", "zip", "status"]);
     let sent = server.requests();
@@ -352,7 +383,7 @@ fn cut_short(
     });
     let (directory, store) = store();
     let job = JobRequest { wait: Some(Duration::ZERO), ..request() };
-    server.client().register(&store, &tag(), &job, None).unwrap();
+    server.client().register(&store, &tag(), &job, Call::default()).unwrap();
     let submission = store.submission(&tag()).unwrap();
     let mut job = submission.job().unwrap().unwrap();
     job.stage = JobStage::Prepared;
@@ -363,7 +394,7 @@ fn cut_short(
 #[test]
 fn a_zip_that_arrived_without_a_note_is_not_sent_twice() {
     let (_directory, store, server) = cut_short(|request| good(request, "0840"));
-    let outcome = server.client().register(&store, &tag(), &request(), None).unwrap();
+    let outcome = server.client().register(&store, &tag(), &request(), Call::default()).unwrap();
     assert!(outcome.is_approved() && outcome.is_final());
     assert_eq!(server.steps(), ["upload", "zip", "upload", "upload", "status"]);
 }
@@ -371,7 +402,8 @@ fn a_zip_that_arrived_without_a_note_is_not_sent_twice() {
 #[test]
 fn the_status_of_an_upload_without_a_note_can_be_asked_for() {
     let (_directory, store, server) = cut_short(|request| good(request, "0840"));
-    let outcome = server.client().status(&store, &tag()).unwrap();
+    let outcome =
+        server.client().status(&store, &tag(), StatusOptions::default(), Call::default()).unwrap();
     assert!(outcome.is_approved() && outcome.is_final());
     assert_eq!(server.steps(), ["upload", "zip", "status"]);
 }
@@ -386,9 +418,12 @@ fn the_result_of_another_capture_under_the_same_job_id_is_not_taken_for_ours() {
         });
         let client = server.client();
         let before = store.job(&tag()).unwrap();
-        let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+        let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
         assert!(matches!(error, SubmitError::OtherCapture) && !error.is_server_trouble());
-        assert!(matches!(client.status(&store, &tag()), Err(SubmitError::OtherCapture)));
+        assert!(matches!(
+            client.status(&store, &tag(), StatusOptions::default(), Call::default()),
+            Err(SubmitError::OtherCapture)
+        ));
         assert_eq!(store.job(&tag()).unwrap(), before);
     }
 }
@@ -402,17 +437,17 @@ fn parameters_can_be_changed_until_the_server_has_the_capture() {
     });
     let (_directory, store) = store();
     let client = server.client();
-    client.register(&store, &tag(), &request(), None).unwrap_err();
+    client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
     let again = JobRequest { allow_re_enroll: true, ..request() };
-    client.register(&store, &tag(), &again, None).unwrap();
+    client.register(&store, &tag(), &again, Call::default()).unwrap();
     let sent = server.requests();
     assert_eq!(sent[1].json()["allow_new_enroll"], true);
     assert_eq!(sent[0].json()["partner_params"], sent[1].json()["partner_params"]);
 
     let other = JobRequest::new("user-0002");
-    let error = client.register(&store, &tag(), &other, None).unwrap_err();
+    let error = client.register(&store, &tag(), &other, Call::default()).unwrap_err();
     assert!(matches!(error, SubmitError::OtherJob { .. }));
-    let error = client.authenticate(&store, &tag(), &request(), None).unwrap_err();
+    let error = client.authenticate(&store, &tag(), &request(), Call::default()).unwrap_err();
     assert!(matches!(error, SubmitError::OtherJob { .. }));
 }
 
@@ -423,15 +458,20 @@ fn a_job_goes_on_only_with_its_own_server_and_partner() {
         _ => good(request, ""),
     });
     let (_directory, store) = store();
-    server.client().register(&store, &tag(), &request(), None).unwrap();
+    server.client().register(&store, &tag(), &request(), Call::default()).unwrap();
     let elsewhere = Server::start(|request, _| good(request, "0840"));
-    let error = elsewhere.client().status(&store, &tag()).unwrap_err();
+    let error = elsewhere
+        .client()
+        .status(&store, &tag(), StatusOptions::default(), Call::default())
+        .unwrap_err();
     assert!(matches!(error, SubmitError::OtherServer { .. }));
-    let error = elsewhere.client().resume(&store, &tag(), None, None).unwrap_err();
+    let error = elsewhere.client().resume(&store, &tag(), None, Call::default()).unwrap_err();
     assert!(matches!(error, SubmitError::OtherServer { .. }));
     let signer = ApiKeySigner::new("9", KEY).unwrap();
     let other_partner = Client::new(config(&server.url), signer).unwrap();
-    let error = other_partner.status(&store, &tag()).unwrap_err();
+    let error = other_partner
+        .status(&store, &tag(), StatusOptions::default(), Call::default())
+        .unwrap_err();
     assert!(matches!(error, SubmitError::OtherServer { .. }));
     assert!(elsewhere.requests().is_empty());
 }
@@ -444,7 +484,7 @@ fn a_result_that_takes_longer_than_the_wait_is_pending_and_asked_for_later() {
     });
     let (_directory, store) = store();
     let client = server.client();
-    let outcome = client.register(&store, &tag(), &request(), None).unwrap();
+    let outcome = client.register(&store, &tag(), &request(), Call::default()).unwrap();
     assert_eq!(outcome.decision(), Decision::Pending);
     assert!(outcome.is_uploaded() && !outcome.is_final());
     assert_eq!(outcome.result_text().as_deref(), Some("No zip uploaded"));
@@ -455,7 +495,7 @@ fn a_result_that_takes_longer_than_the_wait_is_pending_and_asked_for_later() {
     assert!((1..=40).contains(&polls), "{polls}");
 
     // One question, no upload.
-    client.status(&store, &tag()).unwrap();
+    client.status(&store, &tag(), StatusOptions::default(), Call::default()).unwrap();
     assert_eq!(server.requests().len(), polls + 3);
     assert_eq!(server.steps().last(), Some(&"status"));
 }
@@ -466,10 +506,10 @@ fn without_waiting_nothing_is_asked() {
     let (_directory, store) = store();
     let client = server.client();
     let job = JobRequest { wait: Some(Duration::ZERO), ..request() };
-    let outcome = client.register(&store, &tag(), &job, None).unwrap();
+    let outcome = client.register(&store, &tag(), &job, Call::default()).unwrap();
     assert_eq!(outcome.decision(), Decision::Pending);
     assert_eq!(server.steps(), ["upload", "zip"]);
-    let outcome = client.status(&store, &tag()).unwrap();
+    let outcome = client.status(&store, &tag(), StatusOptions::default(), Call::default()).unwrap();
     assert!(outcome.is_approved() && outcome.is_final());
     assert_eq!(stage(&store), JobStage::Final);
 }
@@ -486,10 +526,10 @@ fn a_result_that_is_not_final_is_asked_for_again() {
     });
     let (_directory, store) = store();
     let client = server.client();
-    let outcome = client.register(&store, &tag(), &request(), None).unwrap();
+    let outcome = client.register(&store, &tag(), &request(), Call::default()).unwrap();
     assert_eq!(outcome.decision(), Decision::ProvisionallyApproved);
     assert!(!outcome.is_final());
-    let outcome = client.status(&store, &tag()).unwrap();
+    let outcome = client.status(&store, &tag(), StatusOptions::default(), Call::default()).unwrap();
     assert!(outcome.is_approved() && outcome.is_final());
 }
 
@@ -506,11 +546,11 @@ fn a_server_that_is_down_keeps_the_job() {
     let (_directory, store) = store();
     let client = server.client();
     for _ in 0..3 {
-        let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+        let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
         assert!(error.is_retryable(), "{error}");
         assert_eq!(stage(&store), JobStage::Prepared);
     }
-    assert!(client.register(&store, &tag(), &request(), None).unwrap().is_approved());
+    assert!(client.register(&store, &tag(), &request(), Call::default()).unwrap().is_approved());
 }
 
 #[test]
@@ -520,7 +560,7 @@ fn questions_that_fail_to_the_end_are_an_error_and_the_upload_is_kept() {
         _ => good(request, ""),
     });
     let (_directory, store) = store();
-    let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+    let error = server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
     assert!(matches!(error, SubmitError::Unavailable { status: 500, .. }));
     assert_eq!(stage(&store), JobStage::Uploaded);
 }
@@ -549,7 +589,8 @@ fn what_does_not_speak_the_api_is_recognised() {
     for (make, words) in cases {
         let server = Server::start(move |_, _| make(html()));
         let (_directory, store) = store();
-        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        let error =
+            server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
         assert!(matches!(error, SubmitError::BadAnswer { .. }), "{error:?}");
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(server.requests().len(), 1, "a redirect is not followed");
@@ -569,9 +610,12 @@ fn an_answer_that_the_partners_key_did_not_sign_is_not_believed() {
         });
         let (_directory, store) = store();
         let client = server.client();
-        let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+        let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
         assert!(matches!(error, SubmitError::Unsigned), "{error:?}");
-        assert!(matches!(client.status(&store, &tag()), Err(SubmitError::Unsigned)));
+        assert!(matches!(
+            client.status(&store, &tag(), StatusOptions::default(), Call::default()),
+            Err(SubmitError::Unsigned)
+        ));
         let job = store.job(&tag()).unwrap().unwrap();
         assert_eq!((job.stage, job.last_status), (JobStage::Uploaded, None));
     }
@@ -589,7 +633,8 @@ fn an_answer_about_another_job_is_not_taken_for_ours() {
             _ => good(request, ""),
         });
         let (_directory, store) = store();
-        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        let error =
+            server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
         assert!(error.to_string().contains("another job"), "{error}");
         assert_eq!(stage(&store), JobStage::Uploaded);
     }
@@ -602,7 +647,8 @@ fn images_go_nowhere_less_safe_than_the_announcement() {
             Answer::Json(200, json!({"code": "2202", "upload_url": address, "ref_id": "r"}))
         });
         let (_directory, store) = store();
-        let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+        let error =
+            server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
         assert!(matches!(error, SubmitError::BadAnswer { .. }), "{error:?}");
         assert!(!error.to_string().contains("203.0.113.5"));
         assert_eq!(server.requests().len(), 1);
@@ -616,11 +662,14 @@ fn no_server_at_all_keeps_the_job_for_later() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let (_directory, store) = store();
-    let error = client(&url, KEY).register(&store, &tag(), &request(), None).unwrap_err();
+    let error =
+        client(&url, KEY).register(&store, &tag(), &request(), Call::default()).unwrap_err();
     assert!(matches!(error, SubmitError::Network { .. }) && error.is_retryable(), "{error:?}");
     assert_eq!(stage(&store), JobStage::Prepared);
     // Nothing is known, and nothing is asked.
-    let outcome = client(&url, KEY).status(&store, &tag()).unwrap();
+    let outcome = client(&url, KEY)
+        .status(&store, &tag(), StatusOptions::default(), Call::default())
+        .unwrap();
     assert_eq!(outcome.decision(), Decision::Pending);
     assert!(!outcome.is_uploaded());
 }
@@ -632,7 +681,7 @@ fn a_server_that_says_nothing_is_given_up() {
     let mut config = config(&server.url);
     config.timeout = Duration::from_millis(200);
     let client = Client::new(config, ApiKeySigner::new(PARTNER, KEY).unwrap()).unwrap();
-    let error = client.register(&store, &tag(), &request(), None).unwrap_err();
+    let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
     // Given up by the client's own clock: the server would hold the connection far longer.
     let SubmitError::Network { what, .. } = error else { panic!("{error:?}") };
     assert_eq!(what, "the time was used up");
@@ -643,11 +692,11 @@ fn a_capture_that_is_being_submitted_elsewhere_is_left_alone() {
     let server = Server::start(|request, _| good(request, "0840"));
     let (_directory, store) = store();
     let elsewhere = store.submission(&tag()).unwrap();
-    let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+    let error = server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
     assert!(matches!(error, SubmitError::Store(BundleError::Busy { .. })));
     assert!(error.is_retryable() && server.requests().is_empty());
     drop(elsewhere);
-    server.client().register(&store, &tag(), &request(), None).unwrap();
+    server.client().register(&store, &tag(), &request(), Call::default()).unwrap();
 }
 
 #[test]
@@ -665,7 +714,7 @@ fn a_new_capture_under_the_tag_is_not_marked_by_an_old_job() {
             _ => good(request, "0840"),
         }
     });
-    let error = server.client().register(&store, &tag(), &request(), None).unwrap_err();
+    let error = server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
     assert!(matches!(error, SubmitError::Store(BundleError::Replaced { .. })));
     assert_eq!(store.job(&tag()).unwrap(), None);
     assert_eq!(store.load(&tag()).unwrap().record.seed, 2);

@@ -1,20 +1,29 @@
 //! `liveface register`, `authenticate` and `status`: jobs and their results.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use indicatif::ProgressBar;
 use liveface::Tag;
 use liveface_submit::{
-    ApiKeySigner, Client, ClientConfig, Decision, Environment, GeoInfo, JobOutcome, JobRequest,
-    JobType, Progress, SmileConfig, SubmitError,
+    ApiKeySigner, AuthSmileSigner, Call, Client, ClientConfig, Decision, DeviceFacts, Environment,
+    GeoInfo, ImageLink, JobOutcome, JobRequest, JobType, Progress, RemoteSigner, Signer,
+    SignerError, SmileConfig, StatusOptions as Wanted, SubmitError, TlsOptions, Transport,
+    UreqTransport,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::{Common, Credentials, JobOptions, StatusOptions};
 use crate::console::{self, Style, styled};
 use crate::failure::{Exit, Failure};
 
 const API_KEY_VARIABLE: &str = "LIVEFACE_API_KEY";
+/// The token of mobile SDKs, which buys signatures.
+const AUTH_TOKEN_VARIABLE: &str = "LIVEFACE_AUTH_TOKEN";
+/// What tells the partner's backend who asks for signatures.
+const SIGNER_TOKEN_VARIABLE: &str = "LIVEFACE_SIGNER_TOKEN";
 
 #[derive(Serialize)]
 struct OutcomeLine<'a> {
@@ -31,6 +40,11 @@ struct OutcomeLine<'a> {
     confidence: Option<f64>,
     actions: BTreeMap<String, String>,
     partner_params: BTreeMap<String, String>,
+    verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<Vec<&'a serde_json::Map<String, Value>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_links: Option<BTreeMap<String, BTreeMap<&'static str, String>>>,
     raw: Option<&'a str>,
 }
 
@@ -45,44 +59,91 @@ pub(crate) fn authenticate(common: &Common, options: &JobOptions) -> Result<Exit
 pub(crate) fn status(common: &Common, options: &StatusOptions) -> Result<Exit, Failure> {
     let tag = Tag::new(&options.tag)?;
     let store = super::store(&options.store)?;
-    let outcome = client(&options.credentials)?.status(&store, &tag)?;
-    report(common, &tag, &outcome)
+    let wanted = Wanted { history: options.history, image_links: options.image_links };
+    let client = client(&options.credentials, true)?;
+    let outcome = client.status(&store, &tag, wanted, Call::default())?;
+    report(common, &tag, &outcome, wanted)
 }
 
 fn send(common: &Common, options: &JobOptions, job_type: JobType) -> Result<Exit, Failure> {
     let tag = Tag::new(&options.tag)?;
+    let mut device = DeviceFacts::default();
+    for (name, value) in pairs("--device", &options.device)? {
+        device = device.with(&name, value).map_err(|error| Failure::input("--device", error))?;
+    }
     let request = JobRequest {
         job_id: options.job_id.clone(),
-        partner_params: pairs(&options.partner_param)?,
+        partner_params: pairs("--partner-param", &options.partner_param)?,
         callback_url: options.callback.clone(),
         allow_re_enroll: options.allow_re_enroll,
         use_enrolled_image: options.use_enrolled_image,
+        id_info: pairs("--id-info", &options.id_info)?,
         geo: options.geo.as_deref().map(geo).transpose()?,
-        wait: Some(Duration::from_secs(if options.no_wait { 0 } else { options.timeout })),
+        device,
+        wait: Some(wait(options.no_wait, options.timeout)),
         ..JobRequest::new(&options.user_id)
     };
     let store = super::store(&options.store)?;
-    let client = client(&options.credentials)?;
+    let client = client(&options.credentials, !options.no_metadata)?;
+    if options.queue {
+        let outcome = client.prepare(&store, &tag, job_type, &request)?;
+        return report(common, &tag, &outcome, Wanted::default());
+    }
     let spinner = console::spinner("preparing");
-    let mut watch = |progress: Progress| {
-        spinner.set_message(match progress {
-            Progress::Preparing => "preparing".to_owned(),
-            Progress::Uploading { bytes } => format!("uploading {bytes} bytes"),
-            Progress::Waiting { attempt } => format!("waiting for the result ({attempt})"),
-            Progress::Done => "done".to_owned(),
-        });
-    };
+    let mut watch = |progress| show(&spinner, progress);
+    let call = Call::default().watched_by(&mut watch);
     let sent = match job_type {
-        JobType::Register => client.register(&store, &tag, &request, Some(&mut watch)),
-        JobType::Authenticate => client.authenticate(&store, &tag, &request, Some(&mut watch)),
+        JobType::Register => client.register(&store, &tag, &request, call),
+        JobType::Authenticate => client.authenticate(&store, &tag, &request, call),
     };
     spinner.finish_and_clear();
-    report(common, &tag, &sent?)
+    report(common, &tag, &sent?, Wanted::default())
+}
+
+pub(crate) fn wait(no_wait: bool, seconds: u64) -> Duration {
+    Duration::from_secs(if no_wait { 0 } else { seconds })
+}
+
+/// What a job is doing, on one line.
+pub(crate) fn show(spinner: &ProgressBar, progress: Progress) {
+    match progress {
+        Progress::Job { number, of } => spinner.set_prefix(format!("{number} of {of} ")),
+        Progress::Preparing => spinner.set_message("preparing"),
+        Progress::Uploading { sent, bytes } => {
+            spinner.set_message(format!("uploading {sent} of {bytes} bytes"));
+        }
+        Progress::Retrying { attempt, pause } => {
+            let seconds = pause.as_secs_f64();
+            spinner.set_message(format!("attempt {attempt} failed, again in {seconds:.1} s"));
+        }
+        Progress::Waiting { attempt } => {
+            spinner.set_message(format!("waiting for the result ({attempt})"));
+        }
+        _ => {}
+    }
 }
 
 /// The client for the server and the partner that the options, the environment and the config file
-/// name, in this order.
-fn client(credentials: &Credentials) -> Result<Client, Failure> {
+/// name, in this order. `metadata` says whether jobs tell what the engine knows.
+pub(crate) fn client(credentials: &Credentials, metadata: bool) -> Result<Client, Failure> {
+    let (environment, tls, signer) = partner(credentials)?;
+    let config = ClientConfig {
+        tls,
+        metadata,
+        accept_unverified_answers: credentials.accept_unverified,
+        ..ClientConfig::new(environment)
+    };
+    Ok(Client::new(config, signer)?)
+}
+
+/// Who signs and checks signatures.
+pub(crate) fn signer(credentials: &Credentials) -> Result<Box<dyn Signer>, Failure> {
+    Ok(partner(credentials)?.2)
+}
+
+fn partner(
+    credentials: &Credentials,
+) -> Result<(Environment, TlsOptions, Box<dyn Signer>), Failure> {
     let config = credentials.config.as_deref().map(SmileConfig::read).transpose()?;
     let environment: Environment = credentials.env.parse()?;
     let environment = match (&config, environment) {
@@ -90,21 +151,48 @@ fn client(credentials: &Credentials) -> Result<Client, Failure> {
         (Some(config), Environment::Production) => config.environment(true),
         (_, environment) => environment,
     };
-    let key = std::env::var(API_KEY_VARIABLE).ok().filter(|key| !key.is_empty());
-    let partner_id =
-        credentials.partner_id.clone().or(config.as_ref().map(|c| c.partner_id.clone()));
-    let signer = match (partner_id, key, &config) {
-        (Some(partner_id), Some(key), _) => ApiKeySigner::new(&partner_id, &key)
-            .map_err(|error| Failure::input("credentials", error))?,
-        (_, None, Some(config)) => config.signer()?,
-        _ => {
-            return Err(Failure::input(
-                "no credentials",
-                format!("set LIVEFACE_PARTNER_ID and {API_KEY_VARIABLE}, or give --config"),
-            ));
-        }
+    let mut tls = TlsOptions::default();
+    if let Some(path) = &credentials.ca_file {
+        let pem = std::fs::read(path).map_err(|error| Failure::input("--ca-file", error))?;
+        tls = tls.trust(&pem).map_err(|error| Failure::input("--ca-file", error))?;
+    }
+    for pin in &credentials.pin {
+        tls = tls.pin(pin.parse().map_err(|error| Failure::input("--pin", error))?);
+    }
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let wrong = |error: SignerError| Failure::input("credentials", error);
+    let given = credentials.partner_id.clone();
+    let partner_id = given.or(config.as_ref().map(|config| config.partner_id.clone()));
+    let missing = |what: &str| {
+        let config = "or give --config";
+        Failure::input("no credentials", format!("set LIVEFACE_PARTNER_ID and {what}, {config}"))
     };
-    Ok(Client::new(ClientConfig::new(environment), signer)?)
+    let partner_id = partner_id.ok_or_else(|| missing(API_KEY_VARIABLE))?;
+    let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(tls.clone()));
+    let token = set(AUTH_TOKEN_VARIABLE);
+    let signer: Box<dyn Signer> = if let Some(url) = &credentials.signer_url {
+        let mut signer = RemoteSigner::new(&partner_id, url).map_err(wrong)?.over(transport);
+        if let Some(url) = &credentials.verifier_url {
+            signer = signer.verified_at(url).map_err(wrong)?;
+        }
+        if let Some(token) = set(SIGNER_TOKEN_VARIABLE) {
+            signer = signer.with_token(&token).map_err(wrong)?;
+        }
+        Box::new(signer)
+    } else if let Some(key) = set(API_KEY_VARIABLE) {
+        Box::new(ApiKeySigner::new(&partner_id, &key).map_err(wrong)?)
+    } else if let Some(config) = config.as_ref().filter(|config| config.api_key.is_some()) {
+        Box::new(config.signer()?)
+    } else if let Some(token) = token.or(config.as_ref().and_then(|c| c.auth_token.clone())) {
+        let signer = AuthSmileSigner::new(&partner_id, &token, &environment).map_err(wrong)?;
+        Box::new(signer.over(transport))
+    } else if let Some(config) = &config {
+        // Says what the file lacks.
+        Box::new(config.signer()?)
+    } else {
+        return Err(missing(API_KEY_VARIABLE));
+    };
+    Ok((environment, tls, signer))
 }
 
 impl From<SubmitError> for Failure {
@@ -114,23 +202,41 @@ impl From<SubmitError> for Failure {
         }
         match error {
             SubmitError::Store(error) => error.into(),
-            SubmitError::Refused { .. } => Self::new(Exit::NotAccepted, error.to_string()),
+            SubmitError::Refused { .. } | SubmitError::Clock { .. } => {
+                Self::new(Exit::NotAccepted, error.to_string())
+            }
             error => Self::new(Exit::Input, error.to_string()),
         }
     }
 }
 
-fn report(common: &Common, tag: &Tag, outcome: &JobOutcome) -> Result<Exit, Failure> {
-    let decision = outcome.decision();
-    let (word, style, exit) = match decision {
+/// A decision in words, and the exit code for a job that came to it.
+pub(crate) fn told(decision: Decision) -> (&'static str, Style, Exit) {
+    match decision {
         Decision::Approved => ("approved", Style::Good, Exit::Done),
         Decision::ProvisionallyApproved => ("provisionally approved", Style::Good, Exit::Done),
         // Accepted as asked: the result is yet to come.
         Decision::Pending => ("pending", Style::Strong, Exit::Done),
         Decision::Rejected => ("rejected", Style::Bad, Exit::NotAccepted),
         _ => ("undecided", Style::Bad, Exit::NotAccepted),
-    };
+    }
+}
+
+fn report(
+    common: &Common,
+    tag: &Tag,
+    outcome: &JobOutcome,
+    wanted: Wanted,
+) -> Result<Exit, Failure> {
+    let decision = outcome.decision();
+    let (word, style, exit) = told(decision);
     if common.json {
+        let link = |link| match link {
+            ImageLink::Address(url) => [("url", url)].into(),
+            ImageLink::Error(error) => [("error", error)].into(),
+        };
+        let links = || outcome.image_links().into_iter().map(|(name, l)| (name, link(l))).collect();
+        let history = || outcome.history().into_iter().map(|result| result.fields()).collect();
         console::json(&OutcomeLine {
             tag,
             job_type: outcome.job_type(),
@@ -145,6 +251,9 @@ fn report(common: &Common, tag: &Tag, outcome: &JobOutcome) -> Result<Exit, Fail
             confidence: outcome.confidence(),
             actions: outcome.actions().into_iter().map(|(k, v)| (k, v.to_string())).collect(),
             partner_params: outcome.partner_params(),
+            verified: outcome.verified(),
+            history: wanted.history.then(history),
+            image_links: wanted.image_links.then(links),
             raw: outcome.raw(),
         })?;
         return Ok(exit);
@@ -160,14 +269,17 @@ fn report(common: &Common, tag: &Tag, outcome: &JobOutcome) -> Result<Exit, Fail
     for (action, result) in outcome.actions() {
         console::line(format!("  {:<40} {result}", action.replace('_', " ")))?;
     }
+    if outcome.raw().is_some() && !outcome.verified() {
+        console::line("  nobody could check the answer's signature")?;
+    }
     if decision == Decision::Pending {
         console::line(format!("  ask again with: liveface status {tag}"))?;
     }
     Ok(exit)
 }
 
-fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
-    let wrong = |why: &str| Failure::input("--partner-param", why);
+fn pairs(option: &str, texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let wrong = |why: &str| Failure::input(option, why);
     let mut pairs = BTreeMap::new();
     for text in texts {
         let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
@@ -182,7 +294,7 @@ fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 
 /// latitude=..,longitude=..,altitude=..,accuracy=..
 fn geo(text: &str) -> Result<GeoInfo, Failure> {
-    let wrong = |why: &str| {
+    let wrong = |why: &dyn std::fmt::Display| {
         Failure::input(
             "--geo",
             format!("{why}; write latitude=1.5,longitude=36.8,altitude=1700,accuracy=10"),
@@ -191,22 +303,10 @@ fn geo(text: &str) -> Result<GeoInfo, Failure> {
     let mut fields = BTreeMap::new();
     for part in text.split(',') {
         let (name, value) =
-            part.split_once('=').ok_or_else(|| wrong("each field must be name=number"))?;
-        let number: f64 = value.trim().parse().map_err(|_| wrong("a value is not a number"))?;
-        if !["latitude", "longitude", "altitude", "accuracy"].contains(&name.trim()) {
-            return Err(wrong("a field's name is not known"));
-        }
-        if fields.insert(name.trim(), number).is_some() {
-            return Err(wrong("a field is given twice"));
+            part.split_once('=').ok_or_else(|| wrong(&"each field must be name=number"))?;
+        if fields.insert(name.trim().to_owned(), value.to_owned()).is_some() {
+            return Err(wrong(&"a field is given twice"));
         }
     }
-    let needed = |name: &str| {
-        fields.get(name).copied().ok_or_else(|| wrong("latitude and longitude are both needed"))
-    };
-    Ok(GeoInfo {
-        latitude: needed("latitude")?,
-        longitude: needed("longitude")?,
-        altitude: fields.get("altitude").copied(),
-        accuracy: fields.get("accuracy").copied(),
-    })
+    GeoInfo::from_fields(&fields).map_err(|error| wrong(&error))
 }

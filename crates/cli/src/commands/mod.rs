@@ -3,6 +3,7 @@
 pub(crate) mod analyze;
 pub(crate) mod bench;
 pub(crate) mod bundle;
+pub(crate) mod callback;
 pub(crate) mod capture;
 pub(crate) mod compare;
 pub(crate) mod doctor;
@@ -10,6 +11,7 @@ pub(crate) mod eval;
 pub(crate) mod job;
 mod measures;
 pub(crate) mod quality;
+pub(crate) mod queue;
 pub(crate) mod sandbox;
 mod stills;
 pub(crate) mod tags;

@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use liveface_bundle::{Capture, Store, StoreKey, Tag, encode};
 use liveface_core::{CaptureRecord, Frame, ShotKind, Timestamp, Verdict};
-use liveface_submit::{ApiKeySigner, Client, ClientConfig, Environment, PollPolicy, signature};
+use liveface_submit::{
+    ApiKeySigner, Client, ClientConfig, Environment, PollPolicy, RetryPolicy, signature,
+};
 use serde_json::{Value, json};
 
 pub const PARTNER: &str = "002345";
@@ -48,43 +51,102 @@ pub enum Answer {
     Json(u16, Value),
     /// Status, content type, body and one further header line.
     Other(u16, &'static str, String, &'static str),
+    /// The beginning of a JSON answer, then the end of the connection.
+    Truncated(Value),
     /// Not HTTP at all.
     Raw(&'static str),
+    /// The end of the connection.
+    Drop,
     /// Nothing: the connection stays open.
     Silence,
 }
 
 pub struct Server {
     pub url: String,
+    address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
+    open: Arc<AtomicUsize>,
 }
+
+type Gate = Box<dyn Fn(&Request) -> bool + Send + Sync>;
 
 impl Server {
     /// Answers every request with what `answer` says; it is given the request and how many of the
     /// same step came before.
     pub fn start(answer: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_with(None, Box::new(|_| true), answer)
+    }
+
+    /// As [`start`](Self::start); `gate` is given each request without its body and says whether
+    /// that is read. Otherwise the connection ends there.
+    pub fn gated(
+        gate: impl Fn(&Request) -> bool + Send + Sync + 'static,
+        answer: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_with(None, Box::new(gate), answer)
+    }
+
+    /// As [`start`](Self::start), with TLS and the certificate in `tests/tls`.
+    pub fn secure(answer: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_with(Some(tls()), Box::new(|_| true), answer)
+    }
+
+    fn start_with(
+        tls: Option<Arc<rustls::ServerConfig>>,
+        gate: Gate,
+        answer: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let server = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
         let requests = Arc::new(Mutex::new(Vec::<Request>::new()));
-        let (kept, answer, own) = (requests.clone(), Arc::new(answer), server.clone());
+        let open = Arc::new(AtomicUsize::new(0));
+        let shared = Arc::new((requests.clone(), open.clone(), gate, answer, server.clone(), tls));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (kept, answer, own) = (kept.clone(), answer.clone(), own.clone());
+                let shared = shared.clone();
+                shared.1.fetch_add(1, Ordering::SeqCst);
                 std::thread::spawn(move || {
-                    let Some(request) = read(&stream, own) else { return };
-                    let earlier = {
-                        let mut kept = kept.lock().unwrap();
-                        let same =
-                            |r: &&Request| r.method == request.method && r.path == request.path;
-                        let earlier = kept.iter().filter(same).count();
-                        kept.push(request.clone());
-                        earlier
+                    let (kept, open, gate, answer, own, tls) = &*shared;
+                    let serve = |stream: &mut dyn Stream| {
+                        let Some(request) = read(stream, own, gate) else { return };
+                        let earlier = {
+                            let mut kept = kept.lock().unwrap();
+                            let same =
+                                |r: &&Request| r.method == request.method && r.path == request.path;
+                            let earlier = kept.iter().filter(same).count();
+                            kept.push(request.clone());
+                            earlier
+                        };
+                        write(stream, answer(&request, earlier));
                     };
-                    write(stream, answer(&request, earlier));
+                    let mut stream = stream;
+                    match tls {
+                        Some(tls) => {
+                            let tls = rustls::ServerConnection::new(tls.clone()).unwrap();
+                            let mut stream = rustls::StreamOwned::new(tls, stream);
+                            serve(&mut stream);
+                            stream.conn.send_close_notify();
+                            let _ = stream.flush();
+                        }
+                        None => serve(&mut stream),
+                    }
+                    open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { url: format!("{server}/v1/"), requests }
+        Self { url: format!("{server}/v1/"), address, requests, open }
+    }
+
+    /// Waits until every connection that was made so far is done with.
+    pub fn settle(&self) {
+        // Connections are taken in their order: when this one was, all earlier ones were.
+        let mut marker = TcpStream::connect(self.address).unwrap();
+        marker.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = marker.read(&mut [0]);
+        while self.open.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub fn requests(&self) -> Vec<Request> {
@@ -101,7 +163,24 @@ impl Server {
     }
 }
 
-fn read(stream: &TcpStream, server: String) -> Option<Request> {
+trait Stream: std::io::Read + std::io::Write {}
+impl<T: std::io::Read + std::io::Write> Stream for T {}
+
+fn tls() -> Arc<rustls::ServerConfig> {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("../tls/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../tls/server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key);
+    Arc::new(config.unwrap())
+}
+
+fn read(stream: &mut dyn Stream, server: &str, gate: &Gate) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -115,19 +194,30 @@ fn read(stream: &TcpStream, server: String) -> Option<Request> {
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(Request { method, path, headers, body, server })
+    let mut request = Request { method, path, headers, body: vec![], server: server.to_owned() };
+    if !gate(&request) {
+        return None;
+    }
+    request.body = vec![0; length];
+    reader.read_exact(&mut request.body).ok()?;
+    Some(request)
 }
 
-fn write(mut stream: TcpStream, answer: Answer) {
+fn write(stream: &mut dyn Stream, answer: Answer) {
     let (status, kind, body, header) = match answer {
         Answer::Json(status, value) => (status, "application/json", value.to_string(), "X-A: b"),
         Answer::Other(status, kind, body, header) => (status, kind, body, header),
+        Answer::Truncated(value) => {
+            let length = value.to_string().len() + 1;
+            let head = "HTTP/1.1 200 X\r\nContent-Type: application/json\r\n";
+            let _ = write!(stream, "{head}Content-Length: {length}\r\n\r\n{value}");
+            return;
+        }
         Answer::Raw(text) => {
             let _ = stream.write_all(text.as_bytes());
             return;
         }
+        Answer::Drop => return,
         Answer::Silence => {
             std::thread::sleep(Duration::from_secs(20));
             return;
@@ -155,6 +245,9 @@ pub fn config(url: &str) -> ClientConfig {
             late_pause: Duration::from_millis(5),
         },
         wait: Duration::from_millis(150),
+        // Tests that want these say so.
+        retry: RetryPolicy::none(),
+        metadata: false,
         ..ClientConfig::new(Environment::Url(url.to_owned()))
     }
 }
