@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use allowed::ALLOWED;
-use liveface_bundle::{Capture, CapturedImage, Store, StoreKey, Tag};
+use liveface_bundle::{Capture, CapturedImage, Consent, Store, StoreKey, Tag};
 use liveface_core::{CaptureRecord, Evidence, FrameCounts, ShotKind, Verdict};
+use liveface_submit::v3::{ApiKeyTokens, UserDetails};
 use liveface_submit::{
     ApiKeySigner, Call, Client, ClientConfig, Environment, GeoInfo, JobRequest, JobType,
     PollPolicy, StatusOptions,
@@ -246,6 +247,43 @@ fn our_requests(scenario: &Scenario, capture: &Capture) -> Vec<Request> {
     visit.recorder.requests()
 }
 
+/// A job of the V3 API.
+struct V3Scenario {
+    name: &'static str,
+    job_type: JobType,
+    use_enrolled_image: bool,
+    /// Everything that may be left out.
+    extras: bool,
+    unfinished: usize,
+}
+
+const V3_PARTNER: &str = "2345";
+
+const V3_PLAIN: V3Scenario = V3Scenario {
+    name: "a V3 registration",
+    job_type: JobType::Register,
+    use_enrolled_image: false,
+    extras: false,
+    unfinished: 0,
+};
+
+const V3_SCENARIOS: [V3Scenario; 4] = [
+    V3_PLAIN,
+    V3Scenario { name: "a V3 registration with everything", extras: true, ..V3_PLAIN },
+    V3Scenario {
+        name: "a V3 authentication",
+        job_type: JobType::Authenticate,
+        unfinished: 1,
+        ..V3_PLAIN
+    },
+    V3Scenario {
+        name: "a V3 authentication with the enrolled image",
+        job_type: JobType::Authenticate,
+        use_enrolled_image: true,
+        ..V3_PLAIN
+    },
+];
+
 const PLACE: GeoInfo = GeoInfo {
     latitude: -1.25,
     longitude: 36.5,
@@ -254,6 +292,86 @@ const PLACE: GeoInfo = GeoInfo {
     last_update: None,
     permission_granted: None,
 };
+
+/// What the official client of V3 sends.
+fn v3_official_requests(scenario: &V3Scenario, client: &Runner, capture: &Capture) -> Vec<Request> {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::start(dir.path(), scenario.unfinished);
+    let mut job = json!({
+        "user_id": "user-0001",
+        "user_details": {
+            "given_names": "Amina Fatou",
+            "last_name": "Clearwater",
+            "email": "amina.clearwater@example.com",
+        },
+        "consent": {
+            "granted_at": "2026-01-02T03:04:05.678Z",
+            "notice_language": "EN",
+            "notice_privacy_policy_url": "https://example.com/privacy",
+        },
+    });
+    if scenario.use_enrolled_image {
+        job["use_enrolled_image"] = json!(true);
+    } else {
+        let mut paths = save(dir.path(), capture);
+        job["selfie_image"] = json!(paths.remove(0));
+        job["liveness_images"] = json!(paths);
+    }
+    if scenario.extras {
+        let place = json!({ "latitude": -1.25, "longitude": 36.5, "accuracy": 8.0 });
+        job["allow_new_enroll"] = json!(true);
+        job["callback_url"] = json!(CALLBACK);
+        job["sandbox_result"] = json!(840);
+        job["partner_params"] = json!({ "branch": "", "order": "ORD-9" });
+        job["metadata"] = json!([{ "name": "geolocation", "value": place.to_string() }]);
+    }
+    let task = json!({
+        "call": match scenario.job_type {
+            JobType::Register => "enroll",
+            JobType::Authenticate => "authenticate",
+        },
+        "server": recorder.origin("https"),
+        "certificate": recorder.certificate(),
+        "partner_id": V3_PARTNER,
+        "api_key": KEY,
+        "job": job,
+    });
+    let answer = client.run(&task, None);
+    assert_eq!(answer["status"]["status"], "clear", "{answer}");
+    recorder.requests()
+}
+
+/// What our client sends by V3.
+fn v3_our_requests(scenario: &V3Scenario, capture: &Capture) -> Vec<Request> {
+    let visit = Visit::new(capture, scenario.unfinished);
+    let tokens = ApiKeyTokens::new(V3_PARTNER, KEY).unwrap();
+    let extras = scenario.extras;
+    // The official client is given the place as the only metadata.
+    let config = ClientConfig { metadata: !extras, ..visit.config() };
+    let client = Client::v3(config, tokens).unwrap();
+    let request = JobRequest {
+        user_details: Some(UserDetails {
+            given_names: "Amina Fatou".to_owned(),
+            last_name: "Clearwater".to_owned(),
+            email: Some("amina.clearwater@example.com".to_owned()),
+            phone_number: None,
+        }),
+        consent: Some(Consent {
+            granted_at: "2026-01-02T03:04:05.678Z".to_owned(),
+            notice_language: "EN".to_owned(),
+            notice_privacy_policy_url: "https://example.com/privacy".to_owned(),
+        }),
+        use_enrolled_image: scenario.use_enrolled_image,
+        allow_re_enroll: extras,
+        callback_url: extras.then(|| CALLBACK.to_owned()),
+        sandbox_result: extras.then_some(840),
+        partner_params: if extras { owned(EXTRAS) } else { BTreeMap::new() },
+        geo: extras.then_some(PLACE),
+        ..JobRequest::new("user-0001")
+    };
+    visit.submit(&client, scenario.job_type, &request);
+    visit.recorder.requests()
+}
 
 /// What the two clients of one API differ in, for each of its scenarios.
 fn compare_all<S: Sync>(
@@ -320,6 +438,16 @@ fn our_v1_requests_are_those_of_smile_id_core() {
 #[test]
 fn our_v1_requests_are_those_of_smile_identity_core() {
     v1_differences(Official::SmileIdentityCore);
+}
+
+#[test]
+fn our_v3_requests_are_those_of_usesmileid() {
+    let Some(client) = Official::Usesmileid.ready() else { return };
+    let name = |scenario: &V3Scenario| (scenario.name, V3_PARTNER);
+    let theirs =
+        |scenario: &V3Scenario, capture: &Capture| v3_official_requests(scenario, &client, capture);
+    let found = compare_all(&V3_SCENARIOS, name, theirs, v3_our_requests);
+    check(Official::Usesmileid, &found);
 }
 
 /// The table, as a page of the documentation.

@@ -284,10 +284,9 @@ fn a_server_without_tls_or_with_another_name_is_not_trusted() {
         let _ = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
     });
     let secure = Server::secure(|request, _| good(request, "0840"));
-    for (url, words) in [
-        (plain_url, "TLS"),
-        (secure.url.replace("127.0.0.1", "localhost"), "another name"),
-    ] {
+    for (url, words) in
+        [(plain_url, "TLS"), (secure.url.replace("127.0.0.1", "localhost"), "another name")]
+    {
         let (_directory, store) = store();
         let config = ClientConfig { tls: tls.clone(), ..config(&url) };
         let client = Client::new(config, signer()).unwrap();
