@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use liveface::Provider;
+use liveface_sandbox::FaultRule;
 
 use crate::commands::bench::Format;
 
@@ -438,7 +439,14 @@ pub(crate) struct SandboxOptions {
     /// Speak HTTPS with a certificate of its own, kept in the data folder
     #[arg(long)]
     pub(crate) tls: bool,
-    /// Folder for users, jobs and the API key
+    /// A fault to make, `STEP:FAULT[:TIMES]`, such as `upload:5xx:2` or `status:never-complete:always`;
+    /// may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(crate) fault: Vec<FaultRule>,
+    /// Show the jobs of a stopped server in the data folder and how often it saw each, and end
+    #[arg(long, conflicts_with_all = ["tls", "fault"])]
+    pub(crate) list_jobs: bool,
+    /// Folder for users, jobs and the keys
     #[arg(long, value_name = "DIR", default_value = "liveface-sandbox")]
     pub(crate) data: PathBuf,
 }

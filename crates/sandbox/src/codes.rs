@@ -66,6 +66,9 @@ pub(crate) const NO_ZIP_UPLOADED: &str = "No zip uploaded";
 /// `result` of a job that is being looked at. Sandbox.
 pub(crate) const IN_PROGRESS: &str = "Job in progress";
 
+/// `image_links.error` of a job without a picture. The field is documented, the text is the sandbox's.
+pub(crate) const NO_PICTURE: &str = "No selfie of this job is on file";
+
 /// `ResultCode` and `ResultText` of a finished job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use liveface_core::Policy;
 
+use crate::faults::FaultRule;
+
 /// How a [`Sandbox`](crate::Sandbox) is set up.
 #[derive(Clone)]
 pub struct SandboxConfig {
@@ -28,6 +30,8 @@ pub struct SandboxConfig {
     /// Decides whether faces match and are live: its `identity`, `presentation` and
     /// `tracking.bystander_area` are used.
     pub policy: Policy,
+    /// What goes wrong on purpose; rules of one step are used up in their order.
+    pub faults: Vec<FaultRule>,
     /// What requests may take.
     pub limits: Limits,
 }
@@ -45,6 +49,7 @@ impl SandboxConfig {
             partner_id: "1000".to_owned(),
             api_key: None,
             policy: Policy::default(),
+            faults: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -58,6 +63,7 @@ impl std::fmt::Debug for SandboxConfig {
             .field("data_dir", &self.data_dir)
             .field("tls", &self.tls)
             .field("policy", &self.policy.name)
+            .field("faults", &self.faults)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

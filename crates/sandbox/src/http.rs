@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::Shared;
 use crate::codes::{self, RequestError};
+use crate::faults;
 use crate::jobs::{self, Arrival, Refusal};
 use crate::request;
 use crate::store::{self, Stage};
@@ -37,8 +38,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/zips/{token}", put(receive).layer(zip))
         .route("/pictures/{token}", get(picture))
         .merge(v3::routes(&shared))
+        .route(faults::PORTAL, get(faults::page))
         .fallback(async || refused(StatusCode::NOT_FOUND, RequestError::NO_SUCH_PATH))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), in_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), faults::inject))
         .with_state(shared)
 }
 
@@ -126,9 +129,12 @@ async fn job_status(
                 (true, done.approved, StatusResult::Done(Box::new(done.result)), done.picture)
             }
         };
-        let selfie_image = picture
-            .filter(|_| question.image_links)
-            .map(|token| format!("{}://{host}/pictures/{token}", shared.scheme()));
+        let link = |token| format!("{}://{host}/pictures/{token}", shared.scheme());
+        let image_links = match (question.image_links, picture) {
+            (false, _) => ImageLinks::default(),
+            (true, Some(token)) => ImageLinks { selfie_image: Some(link(token)), error: None },
+            (true, None) => ImageLinks { selfie_image: None, error: Some(codes::NO_PICTURE) },
+        };
         let timestamp = now();
         Ok(StatusAnswer {
             signature: shared.partner.sign(&timestamp),
@@ -138,7 +144,7 @@ async fn job_status(
             code: codes::STATUS_ANSWERED,
             result,
             history,
-            image_links: ImageLinks { selfie_image },
+            image_links,
         })
     });
     answered(answer.await, RequestError::STATUS_FAULT)
@@ -246,7 +252,7 @@ fn refused(status: StatusCode, error: RequestError) -> Response {
 }
 
 /// An error as the storage service words it. `code` and `message` have nothing to escape.
-fn storage_error(status: StatusCode, code: &str, message: &str) -> Response {
+pub(crate) fn storage_error(status: StatusCode, code: &str, message: &str) -> Response {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <Error><Code>{code}</Code><Message>{message}</Message></Error>"

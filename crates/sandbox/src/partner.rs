@@ -1,8 +1,8 @@
 //! The partner that a sandbox serves: its id, its API key and where that is kept, and the
 //! signatures of both sides.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
+use crate::files;
 use crate::store::token;
 
 const KEY_FILE: &str = "api_key";
@@ -79,25 +80,20 @@ fn same(own: &str, given: &str) -> bool {
 /// Reads the key file, or makes it with a fresh key and mode 0600.
 fn kept_key(path: &Path) -> Result<String, SandboxError> {
     let failed = |source| SandboxError::File { path: path.to_owned(), source };
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(mut file) => {
-            let key = token()?;
-            file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+    match File::open(path) {
+        Ok(file) => {
             let mut text = String::new();
-            let file = std::fs::File::open(path).map_err(failed)?;
             file.take(4096).read_to_string(&mut text).map_err(failed)?;
             let key = text.trim();
             if key.is_empty() {
                 return Err(SandboxError::ApiKey { path: path.to_owned() });
             }
             Ok(key.to_owned())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let key = token()?;
+            files::write(path, key.as_bytes()).map_err(failed)?;
+            Ok(key)
         }
         Err(error) => Err(failed(error)),
     }

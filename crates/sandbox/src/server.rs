@@ -18,6 +18,7 @@ use crate::bell::Bell;
 use crate::config::{Limits, SandboxConfig};
 use crate::error::{SandboxError, StoreError};
 use crate::faces::FaceAnalyser;
+use crate::faults::Faults;
 use crate::http::{BASE, router};
 use crate::listener::LimitedListener;
 use crate::partner::Partner;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) partner: Partner,
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
     pub(crate) address: SocketAddr,
     pub(crate) tls: Option<Identity>,
     /// Rings when a zip arrived.
@@ -79,13 +81,15 @@ impl Sandbox {
         mut analyser: Box<dyn FaceAnalyser>,
     ) -> Result<Self, SandboxError> {
         config.policy.check()?;
-        let partner = prepare(&config)?;
+        make_folder(&config.data_dir)?;
+        // It is locked from here on: of two sandboxes at once, only one makes keys.
+        let store = open_store(&config.data_dir.join(DATABASE), &config.partner_id)?;
+        let partner = Partner::new(&config)?;
         let mut names = config.host_names.clone();
         if !config.address.ip().is_unspecified() {
             names.push(config.address.ip().to_string());
         }
         let tls = config.tls.then(|| Identity::new(&config.data_dir, &names)).transpose()?;
-        let store = open_store(&config.data_dir.join(DATABASE), &partner.id)?;
         let failed = |source| SandboxError::Listen { address: config.address, source };
         let listener = TcpListener::bind(config.address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -101,12 +105,13 @@ impl Sandbox {
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
 
-        let SandboxConfig { policy, limits, .. } = config;
+        let SandboxConfig { policy, limits, faults, .. } = config;
         let shared = Arc::new(Shared {
             store,
             partner,
             policy,
             limits,
+            faults: Faults::new(faults),
             address,
             tls,
             inbox: Bell::default(),
@@ -272,16 +277,13 @@ fn serve(
     });
 }
 
-/// Makes the data directory and finds out who the partner is.
-fn prepare(config: &SandboxConfig) -> Result<Partner, SandboxError> {
+/// Makes the data directory.
+fn make_folder(path: &Path) -> Result<(), SandboxError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(&config.data_dir)
-        .map_err(|source| SandboxError::File { path: config.data_dir.clone(), source })?;
-    Partner::new(config)
+    builder.create(path).map_err(|source| SandboxError::File { path: path.to_owned(), source })
 }
 
 /// Opens the database, whose file only its owner may read.

@@ -1,8 +1,8 @@
 //! The sandbox's own certificate: a small certificate authority that signs one server certificate
 //! and whose key is then thrown away. Clients are told to trust the authority's certificate.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use rustls::server::ParsedCertificate;
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::SandboxError;
+use crate::files::write;
 
 /// Key, server certificate and authority's certificate, in this order.
 const OWN_FILE: &str = "tls.pem";
@@ -128,27 +129,6 @@ fn make(names: Vec<String>) -> Result<String, rcgen::Error> {
     let key = KeyPair::generate()?;
     let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
     Ok(key.serialize_pem() + &certificate.pem() + &authority_certificate.pem())
-}
-
-/// Puts a file that only its owner may read into its place at once, so that a kill leaves the old one
-/// or the new one.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = path.with_extension("part");
-    match fs::remove_file(&part) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)?;
-    #[cfg(unix)]
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(())
 }
 
 fn refused(error: &rcgen::Error) -> SandboxError {

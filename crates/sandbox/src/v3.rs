@@ -390,3 +390,71 @@ fn pack(form: &Form) -> Result<Vec<u8>, zip::result::ZipError> {
     }
     Ok(zip.finish()?.into_inner())
 }
+
+/// For the fuzz target: reads a form as a submission and a token request do; whether it could be one
+/// of the two. Panics when a form that is in order is not packed as it came.
+#[doc(hidden)]
+#[must_use]
+pub fn fuzz_form(content_type: &str, body: &[u8]) -> bool {
+    let Ok(content_type) = HeaderValue::from_str(content_type) else { return false };
+    let mut request = Request::new(axum::body::Body::from(body.to_vec()));
+    request.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return false };
+    let Ok(form) = runtime.block_on(required_form(request)) else { return false };
+    let person = form.check_person(&form.payload().unwrap_or_default());
+    let fields = (form.partner_params(), form.callback_url(), form.sandbox_result());
+    let flags = ["use_enrolled_image", "allow_new_enroll"].map(|name| form.flag(name));
+    let images = form.check_images(matches!(flags[0], Ok(true)));
+    let zip = pack(&form).expect("forms are packed in memory");
+    let limits = liveface_bundle::ZipLimits::default();
+    let read =
+        liveface_bundle::read_upload_zip(&zip, &limits).expect("the sandbox reads its own zips");
+    let (selfies, liveness): (Vec<_>, Vec<_>) =
+        read.images.into_iter().map(|image| (image.is_selfie(), image.bytes)).partition(|i| i.0);
+    assert!(selfies.iter().map(|(_, bytes)| bytes).eq(form.selfie.as_ref()));
+    assert!(liveness.iter().map(|(_, bytes)| bytes).eq(&form.liveness));
+    person.is_ok()
+        && images.is_ok()
+        && flags.iter().all(Result::is_ok)
+        && matches!(fields, (Ok(_), Ok(_), Ok(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_packed_as_it_came() {
+        let part = |name: &str, body: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n{body}\r\n")
+        };
+        let jpeg = |n: usize| format!("Content-Type: image/jpeg\r\n\r\n\u{0}{n}");
+        let mut body = part("payload", "\r\n{}")
+            + &part(
+                "user_details",
+                "\r\n{\"given_names\":\"A\",\"last_name\":\"B\",\"email\":\"a@b\"}",
+            )
+            + &part(
+                "consent",
+                "\r\n{\"granted\":true,\"granted_at\":\"2026-01-02T03:04:05Z\",\
+                \"notice_language\":\"EN\",\"notice_privacy_policy_url\":\"https://a/\"}",
+            )
+            + &part("selfie_image", &jpeg(0));
+        for n in 1..=6 {
+            body += &part("liveness_images", &jpeg(n));
+        }
+        body += "--x--\r\n";
+        // A text cannot hold the first bytes of a JPEG.
+        let mut bytes = Vec::new();
+        for byte in body.bytes() {
+            match byte {
+                0 => bytes.extend_from_slice(b"\xff\xd8\xff"),
+                byte => bytes.push(byte),
+            }
+        }
+        assert!(fuzz_form("multipart/form-data; boundary=x", &bytes));
+        assert!(!fuzz_form("multipart/form-data; boundary=y", &bytes));
+        assert!(!fuzz_form("multipart/form-data; boundary=x", body.as_bytes()), "no JPEG");
+        assert!(!fuzz_form("text/plain", &bytes) && !fuzz_form("\n", &bytes));
+    }
+}

@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 
 use crate::v3::V3Error;
 
-/// Liveness images of a job, fewest and most. V3 OpenAPI.
+/// Liveness images of a job, fewest and most. V3 `OpenAPI`.
 const LIVENESS_IMAGES: std::ops::RangeInclusive<usize> = 6..=8;
-/// Longest name of a metadata entry, in characters. V3 OpenAPI.
+/// Longest name of a metadata entry, in characters. V3 `OpenAPI`.
 const METADATA_NAME: usize = 100;
-/// Longest value of a metadata entry, in characters. V3 OpenAPI.
+/// Longest value of a metadata entry, in characters. V3 `OpenAPI`.
 const METADATA_VALUE: usize = 1000;
 /// Parts of a form; the longest that any client sends has less than half of them.
 const PARTS: usize = 64;
@@ -229,7 +229,7 @@ fn check_consent(consent: &Value) -> Result<(), V3Error> {
         return Err(V3Error::bad("consent.granted must be true"));
     }
     let at = filled(consent, "granted_at").and_then(|at| at.parse::<Timestamp>().ok());
-    if !at.is_some_and(|at| at.duration_since(Timestamp::now()) <= CLOCK_AHEAD) {
+    if at.is_none_or(|at| at.duration_since(Timestamp::now()) > CLOCK_AHEAD) {
         return Err(V3Error::bad("consent.granted_at must be a time of the past"));
     }
     let language = filled(consent, "notice_language").unwrap_or_default();
@@ -245,7 +245,7 @@ fn check_consent(consent: &Value) -> Result<(), V3Error> {
 fn check_metadata(metadata: &Value) -> Result<(), V3Error> {
     let entries = metadata.as_array().ok_or(V3Error::bad("metadata must be a list"))?;
     for entry in entries {
-        if !filled(entry, "name").is_some_and(|name| name.chars().count() <= METADATA_NAME) {
+        if filled(entry, "name").is_none_or(|name| name.chars().count() > METADATA_NAME) {
             let message = format!("a metadata name must have 1 to {METADATA_NAME} characters");
             return Err(V3Error::bad(message));
         }

@@ -125,4 +125,7 @@ pub(crate) enum StatusResult {
 pub(crate) struct ImageLinks {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) selfie_image: Option<String>,
+    /// Why there is none, when one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<&'static str>,
 }

@@ -234,6 +234,10 @@ fn history_and_the_selfie_come_when_they_are_asked_for() {
     let link = answer["image_links"]["selfie_image"].as_str().unwrap();
     assert_eq!(client.get(link), (200, picture(&[RED])));
     assert_eq!(client.get(&nearly(link)).0, 403);
+    let mut question = client.status_body("ann", "job-4");
+    question["image_links"] = json!(true);
+    let (_, answer) = client.post("job_status", &question);
+    assert_eq!(answer["image_links"], json!({ "error": "No selfie of this job is on file" }));
 }
 
 #[test]

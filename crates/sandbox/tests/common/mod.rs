@@ -194,9 +194,18 @@ impl Client {
     }
 
     pub(crate) fn put(&self, url: &str, content_type: &str, body: &[u8]) -> (u16, String) {
+        self.try_put(url, content_type, body).unwrap()
+    }
+
+    pub(crate) fn try_put(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<(u16, String), ureq::Error> {
         let request = self.agent.put(url).header("Content-Type", content_type);
-        let mut answer = request.send(body).unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+        let mut answer = request.send(body)?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
     }
 
     pub(crate) fn get(&self, url: &str) -> (u16, Vec<u8>) {

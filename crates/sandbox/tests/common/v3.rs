@@ -88,27 +88,45 @@ pub(crate) struct V3Client {
 impl V3Client {
     /// A client with a token that nothing is bound to.
     pub(crate) fn of(sandbox: &Sandbox) -> Self {
-        let agent = trusting_agent(sandbox.certificate_pem());
-        let base = format!("{}/v3", sandbox.v3_url());
-        let mut client = Self { base, token: String::new(), agent };
-        let partner = sandbox.partner_id().trim_start_matches('0');
-        let (status, answer) = client.ask_token(partner, sandbox.api_key(), None);
+        let (url, pem) = (sandbox.v3_url(), sandbox.certificate_pem());
+        Self::new(&url, pem, sandbox.partner_id(), sandbox.api_key()).unwrap()
+    }
+
+    /// The same for a sandbox of another process, which may be gone.
+    pub(crate) fn new(
+        url: &str,
+        pem: Option<&str>,
+        partner: &str,
+        key: &str,
+    ) -> Result<Self, ureq::Error> {
+        let base = format!("{url}/v3");
+        let mut client = Self { base, token: String::new(), agent: trusting_agent(pem) };
+        let (status, answer) = client.try_token(partner.trim_start_matches('0'), key, None)?;
         assert_eq!(status, 200, "{answer}");
         answer["token"].as_str().unwrap().clone_into(&mut client.token);
-        client
+        Ok(client)
     }
 
     pub(crate) fn ask_token(&self, partner: &str, key: &str, form: Option<&Form>) -> (u16, Value) {
+        self.try_token(partner, key, form).unwrap()
+    }
+
+    fn try_token(
+        &self,
+        partner: &str,
+        key: &str,
+        form: Option<&Form>,
+    ) -> Result<(u16, Value), ureq::Error> {
         let request = self
             .agent
             .post(format!("{}/token", self.base))
             .header("smileid-partner-id", partner)
             .header("smileid-api-key", key);
         let mut answer = match form {
-            None => request.send_empty().unwrap(),
-            Some(form) => request.header("Content-Type", kind()).send(&form.bytes()[..]).unwrap(),
+            None => request.send_empty()?,
+            Some(form) => request.header("Content-Type", kind()).send(&form.bytes()[..])?,
         };
-        (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
     }
 
     /// What the token says.
@@ -120,6 +138,15 @@ impl V3Client {
     }
 
     pub(crate) fn post(&self, path: &str, user: Option<&str>, form: &Form) -> (u16, Value) {
+        self.try_post(path, user, form).unwrap()
+    }
+
+    pub(crate) fn try_post(
+        &self,
+        path: &str,
+        user: Option<&str>,
+        form: &Form,
+    ) -> Result<(u16, Value), ureq::Error> {
         let mut request = self
             .agent
             .post(format!("{}/{path}", self.base))
@@ -128,8 +155,8 @@ impl V3Client {
         if let Some(user) = user {
             request = request.header("User-ID", user);
         }
-        let mut answer = request.send(&form.bytes()[..]).unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
+        let mut answer = request.send(&form.bytes()[..])?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
     }
 
     pub(crate) fn send(&self, path: &str, kind: &str, body: &[u8]) -> (u16, Value) {

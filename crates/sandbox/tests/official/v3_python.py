@@ -31,8 +31,10 @@ def main():
             status = client.verifications.retrieve(task["job_id"])
             json.dump({"status": status.model_dump()}, sys.stdout)
             return
-        consent = usesmileid.Consent.granted(**task["job"].pop("consent"))
-        accepted = getattr(client.biometric, task["call"])(consent=consent, **task["job"])
+        job = task["job"]
+        job["consent"] = usesmileid.Consent.granted(**job["consent"])
+        job["user_details"] = usesmileid.UserDetails(**job["user_details"])
+        accepted = getattr(client.biometric, task["call"])(**job)
         status = client.verifications.wait_until_complete(accepted.job_id, interval=0.2)
         answer = {"accepted": accepted.model_dump(mode="json"), "status": status.model_dump()}
         json.dump(answer, sys.stdout)

@@ -1,6 +1,6 @@
 //! The differences between the official clients' requests and ours that are allowed, and why.
 
-use crate::official::Official::{self, SmileIdCore, SmileIdentityCore};
+use crate::official::Official::{self, SmileIdCore, SmileIdentityCore, Usesmileid};
 use crate::wire::compare::ABSENT;
 
 /// A difference that is allowed.
@@ -26,6 +26,9 @@ const fn row(
 const BOTH: &[Official] = &[SmileIdCore, SmileIdentityCore];
 const PY: &[Official] = &[SmileIdCore];
 const JS: &[Official] = &[SmileIdentityCore];
+const V3: &[Official] = &[Usesmileid];
+const BOTH_PYTHON: &[Official] = &[SmileIdCore, Usesmileid];
+const ALL: &[Official] = &Official::ALL;
 
 const ANY_TYPE: &str = "Ours leaves it at any type, JSON among them.";
 const NOT_COMPRESSED: &str =
@@ -55,7 +58,13 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         ABSENT,
         "No answer is known to depend on it; the other official client sends none.",
     ),
-    row(PY, "any request: header `accept-encoding`", "gzip, deflate", ABSENT, NOT_COMPRESSED),
+    row(
+        BOTH_PYTHON,
+        "any request: header `accept-encoding`",
+        "gzip, deflate",
+        ABSENT,
+        NOT_COMPRESSED,
+    ),
     row(
         JS,
         "any request: header `accept-encoding`",
@@ -63,7 +72,7 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         ABSENT,
         NOT_COMPRESSED,
     ),
-    row(BOTH, "any request: header `connection`", "keep-alive", ABSENT, "The default of HTTP/1.1."),
+    row(ALL, "any request: header `connection`", "keep-alive", ABSENT, "The default of HTTP/1.1."),
     row(
         JS,
         "upload: order",
@@ -163,4 +172,6 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         "user_id, job_id, partner_id, image_links, history, timestamp, signature",
         ORDER,
     ),
+    row(V3, "registration: part `metadata`", ABSENT, METADATA, FACTS),
+    row(V3, "authentication: part `metadata`", ABSENT, METADATA, FACTS),
 ];
