@@ -10,6 +10,7 @@ use liveface::Provider;
 use liveface_sandbox::FaultRule;
 
 use crate::commands::bench::Format;
+use crate::commands::v3::{ProtocolOptions, V3Options};
 
 /// Selfie capture and liveness on this machine.
 #[derive(Parser)]
@@ -174,6 +175,8 @@ pub(crate) struct Credentials {
     /// Where that backend checks signatures of answers
     #[arg(long, value_name = "URL", env = "LIVEFACE_VERIFIER_URL", requires = "signer_url")]
     pub(crate) verifier_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolOptions,
     /// Take answers whose signature nobody here can check
     #[arg(long)]
     pub(crate) accept_unverified: bool,
@@ -183,6 +186,9 @@ pub(crate) struct Credentials {
     /// Talk only to a server with this certificate or key: sha256/BASE64 or hex, may be repeated
     #[arg(long, value_name = "SHA256")]
     pub(crate) pin: Vec<String>,
+    /// Seconds for which a request is tried again when the network or the server fails
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, env = "LIVEFACE_RETRY_FOR")]
+    pub(crate) retry_for: u64,
 }
 
 #[derive(Args)]
@@ -221,6 +227,8 @@ pub(crate) struct JobOptions {
     /// Do not tell what the engine and the system know of the capture
     #[arg(long)]
     pub(crate) no_metadata: bool,
+    #[command(flatten)]
+    pub(crate) v3: V3Options,
     /// Only record the job; `liveface submit --all` sends it
     #[arg(long)]
     pub(crate) queue: bool,

@@ -38,7 +38,8 @@ fn a_person_registers_and_authenticates_and_a_stranger_does_not() {
             "result_text",
             "smile_job_id",
             "tag",
-            "user_id"
+            "user_id",
+            "verified"
         ]
     );
     assert_eq!(enrolled["tag"], "enrol");

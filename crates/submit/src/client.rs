@@ -358,6 +358,10 @@ impl Client {
                 if !request.send_again {
                     return Err(unclear(tag));
                 }
+                if same_job(earlier, &job, request) {
+                    let JobState { job_id, created, attempts, .. } = earlier.clone();
+                    job = JobState { job_id, created, attempts, ..job };
+                }
             }
             Some(earlier) if same_job(earlier, &job, request) => {
                 same = true;
@@ -453,18 +457,29 @@ impl Client {
         if job.stage == JobStage::Prepared {
             call.check()?;
             call.tell(Progress::Preparing);
-            // Before the server can hear of it.
+            let unrecorded = job.attempts == 0 || begun.earlier.as_ref() != Some(&job);
             job.attempts = job.attempts.saturating_add(1);
             metadata::note_attempts(&mut job.metadata, job.attempts);
-            if job.protocol == Protocol::V3 {
-                self.v3_transfer(submission, capture, &mut job, begun.unsent_stage(), &mut call)?;
+            let sent = if job.protocol == Protocol::V3 {
+                self.v3_transfer(submission, capture, &mut job, begun.unsent_stage(), &mut call)
             } else {
-                submission.set_job(&job)?;
-                let sent = self.v1_transfer(submission, capture, &mut job, &mut call);
-                if let Err(error) = sent {
-                    if !error.is_retryable() {
-                        begun.restore(submission, &error)?;
-                    }
+                if unrecorded {
+                    // Before the server can hear of it.
+                    submission.set_job(&job)?;
+                }
+                self.v1_transfer(submission, capture, &mut job, &mut call)
+            };
+            match sent {
+                Ok(()) => {}
+                // It noted what it knows.
+                Err(error) if job.protocol == Protocol::V3 => return Err(error),
+                Err(error) if error.is_retryable() => {
+                    // How often it was tried: no reason for another error.
+                    let _ = submission.set_job(&job);
+                    return Err(error);
+                }
+                Err(error) => {
+                    begun.restore(submission, &error)?;
                     return Err(error);
                 }
             }

@@ -274,7 +274,7 @@ fn v3_meaning(status: u16) -> &'static str {
         401 => "not authorised: check the partner id, the API key or the token",
         402 => "the balance is used up",
         403 => "not allowed: check that the token is for this user",
-        404 => "there is no such address: check the server's address",
+        404 => "not found: the user is not registered, or the server's address is wrong",
         413 => "too large: capture smaller pictures",
         415 => "a picture is not JPEG",
         _ => "which is not in the public list",

@@ -6,6 +6,13 @@
 //! pictures and a `GET` for the result. How far a job has come is kept with the capture: a
 //! process that was killed, or had no network, calls again and goes on where it was, with the same
 //! job id.
+//! [`Client::prepare`] and [`Client::submit_all`] are a queue for devices that are often offline.
+//!
+//! Who signs is a [`Signer`]: one with the API key ([`ApiKeySigner`]), or one that asks somebody who
+//! has it ([`RemoteSigner`], [`AuthSmileSigner`]). How requests travel is a [`Transport`]; the crate's
+//! own trusts whom the platform trusts, and [`TlsOptions`] has further authorities and pins. A
+//! [`Call`] is watched and can be cancelled from another thread. What a server sends to a callback
+//! address is a [`Callback`].
 //!
 //! ```no_run
 //! use liveface_bundle::{KeyFile, Store, Tag};

@@ -95,7 +95,7 @@ impl RemoteSigner {
             .and_then(|answered| {
                 Ok((answered.response.status, json_of(doing, &answered.response)?))
             })
-            .map_err(trouble)
+            .map_err(|error| trouble(&error))
             .and_then(|(status, (raw, value))| match status {
                 200 => Ok((raw, value)),
                 status => {
@@ -211,7 +211,7 @@ impl Signer for AuthSmileSigner {
         let ask = Ask::json(doing, self.url.clone(), &body);
         let sent = self.exchange.send(ask, &mut Call::default()).map_err(|failed| failed.error);
         let read = sent.and_then(|answered| v1_json(doing, &answered.response, &private));
-        let (_, value) = read.map_err(trouble)?;
+        let (_, value) = read.map_err(|error| trouble(&error))?;
         if value.get("success").and_then(truth) != Some(true) {
             let said = Refusal::parse(&value).map_or(String::new(), |r| format!(" ({})", r.code));
             let what = format!("could not {doing}: the server refused{}", without(&said, &private));
@@ -268,7 +268,7 @@ fn taken(doing: &str, value: &Value) -> Result<Signed, SignerError> {
     )
 }
 
-fn trouble(error: SubmitError) -> SignerError {
+fn trouble(error: &SubmitError) -> SignerError {
     let what = error.to_string();
     if error.is_retryable() { SignerError::Unreachable(what) } else { SignerError::Refused(what) }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Sends one request and reads its answer. Nothing is followed, tried again or interpreted: that is
 /// the client's business.
@@ -50,6 +50,14 @@ pub struct Request {
     pub timeout: Duration,
     /// Longest body of an answer, in bytes; a longer one is [`TransportError::TooLarge`].
     pub max_answer: u64,
+}
+
+impl Drop for Request {
+    /// Wipes what allows something: tokens, keys and addresses.
+    fn drop(&mut self) {
+        self.url.zeroize();
+        self.headers.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
 }
 
 impl std::fmt::Debug for Request {
@@ -145,13 +153,13 @@ impl Control {
 
     /// Notes that `bytes` more of the body were handed to the network.
     pub fn count_sent(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.sent.fetch_add(bytes, Ordering::SeqCst);
     }
 
     /// Bytes of the body that were handed to the network so far.
     #[must_use]
     pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.load(Ordering::SeqCst)
     }
 }
 

@@ -143,11 +143,13 @@ struct Counted<'a> {
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.left.read(buffer)?;
+        // Counted first: whoever cancels and then sees that nothing was counted can be sure that
+        // nothing goes out.
+        self.control.count_sent(read as u64);
         if self.control.is_cancelled() {
             return Err(io::Error::other("it was cancelled"));
         }
-        let read = self.left.read(buffer)?;
-        self.control.count_sent(read as u64);
         Ok(read)
     }
 }

@@ -27,7 +27,8 @@ pub(crate) fn job_exists(error: &SubmitError) -> bool {
 }
 
 impl Client {
-    /// Takes a prepared job to the server.
+    /// Takes a prepared job to the server. It stays prepared when the server says that it has a zip
+    /// already: only the result tells whose that is.
     pub(crate) fn v1_transfer(
         &self,
         submission: &Submission,
@@ -35,13 +36,12 @@ impl Client {
         job: &mut JobState,
         call: &mut Call<'_>,
     ) -> Result<(), SubmitError> {
-        if let Some((signed, answer)) = self.announce(job, call)? {
-            job.ref_id.clone_from(&answer.ref_id);
-            job.smile_job_id.clone_from(&answer.smile_job_id);
-            submission.set_job(job)?;
-            let zip = pack(capture, job, &signed, &answer)?;
-            self.put_zip(&answer.upload_url, zip, call)?;
-        }
+        let Some((signed, answer)) = self.announce(job, call)? else { return Ok(()) };
+        job.ref_id.clone_from(&answer.ref_id);
+        job.smile_job_id.clone_from(&answer.smile_job_id);
+        submission.set_job(job)?;
+        let zip = pack(capture, job, &signed, &answer)?;
+        self.put_zip(&answer.upload_url, zip, call)?;
         job.stage = JobStage::Uploaded;
         Ok(submission.set_job(job)?)
     }

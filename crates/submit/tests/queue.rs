@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use common::{
@@ -120,7 +119,7 @@ fn a_queue_that_is_cancelled_or_cut_off_goes_on_later() {
             return Answer::Drop;
         }
         let exists =
-            request.step() == "upload" && earlier == 3 && request.json().get("retry").is_none();
+            request.step() == "upload" && earlier == 2 && request.json().get("retry").is_none();
         if exists { refusal("2215", "exists") } else { good(request, "0840") }
     });
     let client = server.client();

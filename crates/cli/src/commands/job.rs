@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use liveface::Tag;
+use liveface_submit::v3::TokenSource;
 use liveface_submit::{
     ApiKeySigner, AuthSmileSigner, Call, Client, ClientConfig, Decision, DeviceFacts, Environment,
-    GeoInfo, ImageLink, JobOutcome, JobRequest, JobType, Progress, RemoteSigner, Signer,
-    SignerError, SmileConfig, StatusOptions as Wanted, SubmitError, TlsOptions, Transport,
+    GeoInfo, ImageLink, JobOutcome, JobRequest, JobType, Progress, RemoteSigner, RetryPolicy,
+    Signer, SignerError, SmileConfig, StatusOptions as Wanted, SubmitError, TlsOptions, Transport,
     UreqTransport,
 };
 use serde::Serialize;
 use serde_json::Value;
 
+use super::v3::{self, ProtocolName};
 use crate::args::{Common, Credentials, JobOptions, StatusOptions};
 use crate::console::{self, Style, styled};
 use crate::failure::{Exit, Failure};
@@ -71,7 +73,7 @@ fn send(common: &Common, options: &JobOptions, job_type: JobType) -> Result<Exit
     for (name, value) in pairs("--device", &options.device)? {
         device = device.with(&name, value).map_err(|error| Failure::input("--device", error))?;
     }
-    let request = JobRequest {
+    let mut request = JobRequest {
         job_id: options.job_id.clone(),
         partner_params: pairs("--partner-param", &options.partner_param)?,
         callback_url: options.callback.clone(),
@@ -83,6 +85,7 @@ fn send(common: &Common, options: &JobOptions, job_type: JobType) -> Result<Exit
         wait: Some(wait(options.no_wait, options.timeout)),
         ..JobRequest::new(&options.user_id)
     };
+    options.v3.fill(&mut request);
     let store = super::store(&options.store)?;
     let client = client(&options.credentials, !options.no_metadata)?;
     if options.queue {
@@ -126,73 +129,102 @@ pub(crate) fn show(spinner: &ProgressBar, progress: Progress) {
 /// The client for the server and the partner that the options, the environment and the config file
 /// name, in this order. `metadata` says whether jobs tell what the engine knows.
 pub(crate) fn client(credentials: &Credentials, metadata: bool) -> Result<Client, Failure> {
-    let (environment, tls, signer) = partner(credentials)?;
+    let partner = Partner::new(credentials)?;
+    let budget = Duration::from_secs(credentials.retry_for);
     let config = ClientConfig {
-        tls,
+        retry: RetryPolicy { budget, ..RetryPolicy::default() },
+        tls: partner.tls.clone(),
         metadata,
         accept_unverified_answers: credentials.accept_unverified,
-        ..ClientConfig::new(environment)
+        ..ClientConfig::new(partner.environment.clone())
     };
-    Ok(Client::new(config, signer)?)
+    if credentials.protocol.protocol == ProtocolName::V3 {
+        return Ok(Client::v3(config, partner.tokens(credentials)?)?);
+    }
+    Ok(Client::new(config, partner.signer(credentials)?)?)
 }
 
 /// Who signs and checks signatures.
 pub(crate) fn signer(credentials: &Credentials) -> Result<Box<dyn Signer>, Failure> {
-    Ok(partner(credentials)?.2)
+    Partner::new(credentials)?.signer(credentials)
 }
 
-fn partner(
-    credentials: &Credentials,
-) -> Result<(Environment, TlsOptions, Box<dyn Signer>), Failure> {
-    let config = credentials.config.as_deref().map(SmileConfig::read).transpose()?;
-    let environment: Environment = credentials.env.parse()?;
-    let environment = match (&config, environment) {
-        (Some(config), Environment::Sandbox) => config.environment(false),
-        (Some(config), Environment::Production) => config.environment(true),
-        (_, environment) => environment,
-    };
-    let mut tls = TlsOptions::default();
-    if let Some(path) = &credentials.ca_file {
-        let pem = std::fs::read(path).map_err(|error| Failure::input("--ca-file", error))?;
-        tls = tls.trust(&pem).map_err(|error| Failure::input("--ca-file", error))?;
-    }
-    for pin in &credentials.pin {
-        tls = tls.pin(pin.parse().map_err(|error| Failure::input("--pin", error))?);
-    }
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let wrong = |error: SignerError| Failure::input("credentials", error);
-    let given = credentials.partner_id.clone();
-    let partner_id = given.or(config.as_ref().map(|config| config.partner_id.clone()));
-    let missing = |what: &str| {
-        let config = "or give --config";
-        Failure::input("no credentials", format!("set LIVEFACE_PARTNER_ID and {what}, {config}"))
-    };
-    let partner_id = partner_id.ok_or_else(|| missing(API_KEY_VARIABLE))?;
-    let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(tls.clone()));
-    let token = set(AUTH_TOKEN_VARIABLE);
-    let signer: Box<dyn Signer> = if let Some(url) = &credentials.signer_url {
-        let mut signer = RemoteSigner::new(&partner_id, url).map_err(wrong)?.over(transport);
-        if let Some(url) = &credentials.verifier_url {
-            signer = signer.verified_at(url).map_err(wrong)?;
+/// Who sends jobs, and where to.
+struct Partner {
+    config: Option<SmileConfig>,
+    environment: Environment,
+    tls: TlsOptions,
+    partner_id: String,
+}
+
+impl Partner {
+    fn new(credentials: &Credentials) -> Result<Self, Failure> {
+        let config = credentials.config.as_deref().map(SmileConfig::read).transpose()?;
+        let environment: Environment = credentials.env.parse()?;
+        let environment = match (&config, environment) {
+            (Some(config), Environment::Sandbox) => config.environment(false),
+            (Some(config), Environment::Production) => config.environment(true),
+            (_, environment) => environment,
+        };
+        let mut tls = TlsOptions::default();
+        if let Some(path) = &credentials.ca_file {
+            let pem = std::fs::read(path).map_err(|error| Failure::input("--ca-file", error))?;
+            tls = tls.trust(&pem).map_err(|error| Failure::input("--ca-file", error))?;
         }
-        if let Some(token) = set(SIGNER_TOKEN_VARIABLE) {
-            signer = signer.with_token(&token).map_err(wrong)?;
+        for pin in &credentials.pin {
+            tls = tls.pin(pin.parse().map_err(|error| Failure::input("--pin", error))?);
         }
-        Box::new(signer)
-    } else if let Some(key) = set(API_KEY_VARIABLE) {
-        Box::new(ApiKeySigner::new(&partner_id, &key).map_err(wrong)?)
-    } else if let Some(config) = config.as_ref().filter(|config| config.api_key.is_some()) {
-        Box::new(config.signer()?)
-    } else if let Some(token) = token.or(config.as_ref().and_then(|c| c.auth_token.clone())) {
-        let signer = AuthSmileSigner::new(&partner_id, &token, &environment).map_err(wrong)?;
-        Box::new(signer.over(transport))
-    } else if let Some(config) = &config {
-        // Says what the file lacks.
-        Box::new(config.signer()?)
-    } else {
-        return Err(missing(API_KEY_VARIABLE));
-    };
-    Ok((environment, tls, signer))
+        let given = credentials.partner_id.clone();
+        let partner_id = given.or(config.as_ref().map(|config| config.partner_id.clone()));
+        let partner_id = partner_id.ok_or_else(no_credentials)?;
+        Ok(Self { config, environment, tls, partner_id })
+    }
+
+    fn signer(&self, credentials: &Credentials) -> Result<Box<dyn Signer>, Failure> {
+        let Self { config, environment, tls, partner_id } = self;
+        let wrong = |error: SignerError| Failure::input("credentials", error);
+        let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(tls.clone()));
+        let token = set(AUTH_TOKEN_VARIABLE);
+        let token = token.or(config.as_ref().and_then(|config| config.auth_token.clone()));
+        Ok(if let Some(url) = &credentials.signer_url {
+            let mut signer = RemoteSigner::new(partner_id, url).map_err(wrong)?.over(transport);
+            if let Some(url) = &credentials.verifier_url {
+                signer = signer.verified_at(url).map_err(wrong)?;
+            }
+            if let Some(token) = set(SIGNER_TOKEN_VARIABLE) {
+                signer = signer.with_token(&token).map_err(wrong)?;
+            }
+            Box::new(signer)
+        } else if let Some(key) = set(API_KEY_VARIABLE) {
+            Box::new(ApiKeySigner::new(partner_id, &key).map_err(wrong)?)
+        } else if let Some(config) = config.as_ref().filter(|config| config.api_key.is_some()) {
+            Box::new(config.signer()?)
+        } else if let Some(token) = token {
+            let signer = AuthSmileSigner::new(partner_id, &token, environment).map_err(wrong)?;
+            Box::new(signer.over(transport))
+        } else if let Some(config) = config {
+            // Says what the file lacks.
+            Box::new(config.signer()?)
+        } else {
+            return Err(no_credentials());
+        })
+    }
+
+    fn tokens(&self, credentials: &Credentials) -> Result<Box<dyn TokenSource>, Failure> {
+        let (key, token) = (set(API_KEY_VARIABLE), set(SIGNER_TOKEN_VARIABLE));
+        let (options, config) = (&credentials.protocol, self.config.as_ref());
+        v3::tokens(options, &self.partner_id, key.as_deref(), token.as_deref(), config)
+    }
+}
+
+/// An environment variable that is not empty.
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn no_credentials() -> Failure {
+    let what = format!("set LIVEFACE_PARTNER_ID and {API_KEY_VARIABLE}, or give --config");
+    Failure::input("no credentials", what)
 }
 
 impl From<SubmitError> for Failure {
@@ -202,9 +234,10 @@ impl From<SubmitError> for Failure {
         }
         match error {
             SubmitError::Store(error) => error.into(),
-            SubmitError::Refused { .. } | SubmitError::Clock { .. } => {
-                Self::new(Exit::NotAccepted, error.to_string())
-            }
+            SubmitError::Unclear { .. } => Self::new(Exit::Network, error.to_string()),
+            SubmitError::Refused { .. }
+            | SubmitError::Declined { .. }
+            | SubmitError::Clock { .. } => Self::new(Exit::NotAccepted, error.to_string()),
             error => Self::new(Exit::Input, error.to_string()),
         }
     }
@@ -262,6 +295,10 @@ fn report(
     if let (Some(code), Some(text)) = (outcome.result_code(), outcome.result_text()) {
         console::line(format!("  {code}: {text}"))?;
     }
+    if let Some(status) = outcome.v3_status() {
+        let message = status.message.unwrap_or_default();
+        console::line(format!("  {}: {message}", status.state))?;
+    }
     if let Some(confidence) = outcome.confidence() {
         console::line(format!("  confidence {confidence:.1}"))?;
     }
@@ -269,7 +306,9 @@ fn report(
     for (action, result) in outcome.actions() {
         console::line(format!("  {:<40} {result}", action.replace('_', " ")))?;
     }
-    if outcome.raw().is_some() && !outcome.verified() {
+    // V3 signs nothing.
+    let signed = outcome.v3_status().is_none();
+    if outcome.raw().is_some() && signed && !outcome.verified() {
         console::line("  nobody could check the answer's signature")?;
     }
     if decision == Decision::Pending {

@@ -15,6 +15,7 @@ pub(crate) mod queue;
 pub(crate) mod sandbox;
 mod stills;
 pub(crate) mod tags;
+pub(crate) mod v3;
 
 use std::path::{Path, PathBuf};
 

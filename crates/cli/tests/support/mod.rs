@@ -74,7 +74,7 @@ impl Place {
         for name in ["LIVEFACE_PARTNER_ID", "LIVEFACE_API_KEY", "NO_COLOR"] {
             command.env_remove(name);
         }
-        command.env("LIVEFACE_STORE", self.path("store"));
+        command.env("LIVEFACE_STORE", self.path("store")).env("LIVEFACE_RETRY_FOR", "1");
         command
     }
 

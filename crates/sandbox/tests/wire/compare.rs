@@ -2,6 +2,7 @@
 //! out of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::io::{Cursor, Read};
 use std::path::Path;
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub(crate) fn compare(
     let line = |request: &Request| format!("{} {}", request.method, request.path);
     let lines = |requests: &[Request]| requests.iter().map(line).collect::<Vec<_>>();
     let (their_lines, our_lines) = (lines(official), lines(ours));
-    comparison.value("requests", their_lines.join(", "), our_lines.join(", "));
+    comparison.value("requests", &their_lines.join(", "), &our_lines.join(", "));
     for (theirs, our) in official.iter().zip(ours).filter(|(a, b)| line(a) == line(b)) {
         comparison.request(theirs, our);
     }
@@ -55,7 +56,7 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    fn value(&mut self, place: &str, official: impl ToString, ours: impl ToString) {
+    fn value(&mut self, place: &str, official: &dyn Display, ours: &dyn Display) {
         let (official, ours) = (official.to_string(), ours.to_string());
         if official != ours {
             let [place, official, ours] =
@@ -71,7 +72,7 @@ impl Comparison<'_> {
             list.iter().filter(|name| other.contains(name)).cloned().collect()
         };
         let (theirs, ours) = (common(theirs, ours), common(ours, theirs));
-        self.value(&format!("{place}: order"), theirs.join(", "), ours.join(", "));
+        self.value(&format!("{place}: order"), &theirs.join(", "), &ours.join(", "));
         theirs
     }
 
@@ -96,7 +97,7 @@ impl Comparison<'_> {
             let [theirs, ours] = [official, ours].map(|r| self.cleaned(r, &r.body));
             self.json(step, &theirs, &ours);
         } else {
-            self.value(step, official.body.len(), ours.body.len());
+            self.value(step, &official.body.len(), &ours.body.len());
         }
     }
 
@@ -133,7 +134,7 @@ impl Comparison<'_> {
                 "accept" | "accept-encoding" | "accept-language" | "connection" => "any request",
                 _ => step,
             };
-            self.value(&format!("{place}: header `{name}`"), theirs, ours);
+            self.value(&format!("{place}: header `{name}`"), &theirs, &ours);
         }
     }
 
@@ -154,14 +155,14 @@ impl Comparison<'_> {
                     self.json(&format!("{place}: `{name}`"), &theirs, &ours);
                 }
                 for (name, value) in theirs.iter().filter(|(name, _)| !common.contains(name)) {
-                    self.value(&format!("{place}: `{name}`"), brief(name, value), ABSENT);
+                    self.value(&format!("{place}: `{name}`"), &brief(name, value), &ABSENT);
                 }
                 for (name, value) in ours.iter().filter(|(name, _)| !common.contains(name)) {
-                    self.value(&format!("{place}: `{name}`"), ABSENT, brief(name, value));
+                    self.value(&format!("{place}: `{name}`"), &ABSENT, &brief(name, value));
                 }
             }
             (Json::List(theirs), Json::List(ours)) => {
-                self.value(&format!("{place}: length"), theirs.len(), ours.len());
+                self.value(&format!("{place}: length"), &theirs.len(), &ours.len());
                 for (theirs, ours) in theirs.iter().zip(ours) {
                     self.json(&format!("{place}: each"), theirs, ours);
                 }
@@ -177,10 +178,10 @@ impl Comparison<'_> {
         };
         let common = self.names("zip", &names(&theirs), &names(&our));
         for entry in theirs.iter().filter(|entry| !common.contains(&entry.name)) {
-            self.value(&format!("zip: entry `{}`", entry.name), "present", ABSENT);
+            self.value(&format!("zip: entry `{}`", entry.name), &"present", &ABSENT);
         }
         for entry in our.iter().filter(|entry| !common.contains(&entry.name)) {
-            self.value(&format!("zip: entry `{}`", entry.name), ABSENT, "present");
+            self.value(&format!("zip: entry `{}`", entry.name), &ABSENT, &"present");
         }
         for name in &common {
             let of = |entries: &[Entry]| entries.iter().find(|entry| entry.name == *name).cloned();
@@ -192,7 +193,7 @@ impl Comparison<'_> {
                 let our = self.cleaned(ours, &our.bytes);
                 self.json("info.json", &theirs, &our);
             } else {
-                self.value(&place, self.shown(&theirs.bytes), self.shown(&our.bytes));
+                self.value(&place, &self.shown(&theirs.bytes), &self.shown(&our.bytes));
             }
         }
     }
@@ -204,10 +205,10 @@ impl Comparison<'_> {
         };
         let common = self.names(step, &names(&theirs), &names(&our));
         for part in theirs.iter().filter(|part| !common.contains(&part.name)) {
-            self.value(&format!("{step}: part `{}`", part.name), self.part(part), ABSENT);
+            self.value(&format!("{step}: part `{}`", part.name), &self.part(part), &ABSENT);
         }
         for part in our.iter().filter(|part| !common.contains(&part.name)) {
-            self.value(&format!("{step}: part `{}`", part.name), ABSENT, self.part(part));
+            self.value(&format!("{step}: part `{}`", part.name), &ABSENT, &self.part(part));
         }
         let names: BTreeSet<_> = common.into_iter().collect();
         for name in names {
@@ -216,7 +217,7 @@ impl Comparison<'_> {
             };
             let (theirs, our) = (of(&theirs), of(&our));
             let place = format!("{step}: part `{name}`");
-            self.value(&format!("{place}: how often"), theirs.len(), our.len());
+            self.value(&format!("{place}: how often"), &theirs.len(), &our.len());
             for (theirs, our) in theirs.iter().zip(&our) {
                 self.value(&format!("{place}: headers"), &theirs.headers, &our.headers);
                 if theirs.headers.contains("application/json") {
@@ -224,7 +225,7 @@ impl Comparison<'_> {
                     let our = self.cleaned(ours, &our.body);
                     self.json(&place, &theirs, &our);
                 } else {
-                    self.value(&place, self.shown(&theirs.body), self.shown(&our.body));
+                    self.value(&place, &self.shown(&theirs.body), &self.shown(&our.body));
                 }
             }
         }

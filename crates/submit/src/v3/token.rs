@@ -180,6 +180,16 @@ pub trait TokenSource: Send + Sync {
     fn token(&self, request: &TokenRequest<'_>) -> Result<Token, SignerError>;
 }
 
+impl<S: TokenSource + ?Sized> TokenSource for Box<S> {
+    fn partner_id(&self) -> &str {
+        (**self).partner_id()
+    }
+
+    fn token(&self, request: &TokenRequest<'_>) -> Result<Token, SignerError> {
+        (**self).token(request)
+    }
+}
+
 /// Fails unless V3 takes `id` for a partner's: digits without a leading zero. v1 does take one.
 fn check_partner_id(id: &str) -> Result<(), SignerError> {
     if id.bytes().all(|c| c.is_ascii_digit()) && !id.starts_with('0') && !id.is_empty() {
