@@ -24,9 +24,9 @@ const NEEDS: &[Need] = &[
         optional: false,
     },
     Need {
-        what: "Python venv module, for the test against the service's own Python client",
-        packages: &["python3-venv"],
-        present: || run::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
+        what: "pip for Python, for the tests against the service's own clients",
+        packages: &["python3-pip"],
+        present: || run::succeeds(Command::new("python3").args(["-m", "pip", "--version"])),
         optional: true,
     },
 ];
@@ -47,7 +47,7 @@ pub(crate) fn ensure() -> Result<(), Failure> {
         match result {
             Ok(()) => println!("Installed the {} ({}).", need.what, need.packages.join(" and ")),
             Err(failure) if need.optional => {
-                println!("NOTE: there is no {}. That test is skipped. {failure}", need.what);
+                println!("NOTE: there is no {}. Those tests are skipped. {failure}", need.what);
             }
             Err(failure) => return Err(format!("there is no {}: {failure}", need.what)),
         }

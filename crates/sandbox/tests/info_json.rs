@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod common;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,69 +11,10 @@ use std::io::Read;
 use common::{Client, RED, picture, start};
 use liveface_bundle::{Capture, CapturedImage, Info, InfoRequest, PartnerParams, upload_zip};
 use liveface_core::{CaptureRecord, Evidence, FrameCounts, ShotKind, Verdict};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use wire::json::Json;
 
 /// The `info.json` of `smile-id-core` 3.0.1 for a register job of files, as recorded.
 const OFFICIAL: &str = include_str!("official_info.json");
-
-/// The names, order and types of a JSON text, without its values.
-#[derive(Debug, PartialEq)]
-enum Shape {
-    Null,
-    Boolean,
-    Number,
-    Text,
-    List(Vec<Shape>),
-    Object(Vec<(String, Shape)>),
-}
-
-impl<'de> Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ShapeVisitor;
-
-        impl<'de> Visitor<'de> for ShapeVisitor {
-            type Value = Shape;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("any JSON")
-            }
-
-            fn visit_unit<E>(self) -> Result<Shape, E> {
-                Ok(Shape::Null)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
-                Ok(Shape::Boolean)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Shape, E> {
-                Ok(Shape::Number)
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
-                Ok(Shape::Text)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
-                let mut shapes = Vec::new();
-                while let Some(shape) = list.next_element()? {
-                    shapes.push(shape);
-                }
-                Ok(Shape::List(shapes))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Shape, A::Error> {
-                let mut shapes = Vec::new();
-                while let Some(entry) = object.next_entry()? {
-                    shapes.push(entry);
-                }
-                Ok(Shape::Object(shapes))
-            }
-        }
-
-        deserializer.deserialize_any(ShapeVisitor)
-    }
-}
 
 /// A capture of one selfie and eight liveness images, as in the recording.
 fn capture() -> Capture {
@@ -129,7 +71,7 @@ fn our_info_has_the_names_order_and_types_of_the_official_one() {
     assert_eq!(zip.by_index(0).unwrap().name().unwrap(), "info.json", "it is the first entry");
     let mut ours = String::new();
     zip.by_name("info.json").unwrap().read_to_string(&mut ours).unwrap();
-    let shape = |text: &str| serde_json::from_str::<Shape>(text).unwrap();
+    let shape = |text: &str| Json::read(text.as_bytes()).shape();
     assert_eq!(shape(&ours), shape(OFFICIAL));
 
     // What is always the same is the same, but for the client's own language.
