@@ -33,8 +33,10 @@ impl Legacy {
     ) -> Map {
         let config = CaptureConfig::read(config);
         let asked = if tag.is_empty() { self.made_tag() } else { tag.to_owned() };
-        let captured = self
-            .check_permission(auto_handle_permissions)
+        // Told before anybody is asked to smile.
+        let captured = Tag::new(&asked)
+            .map_err(|error| LegacyError::bundle(PluginCode::CaptureError, &error))
+            .and_then(|_| self.check_permission(auto_handle_permissions))
             .and_then(|()| self.run(&config.prompts, frames, prompts))
             .and_then(|capture| self.keep(&asked, tag.is_empty(), &capture));
         match captured {

@@ -210,6 +210,7 @@ impl LegacyError {
     pub fn of_engine(error: &EngineError) -> Self {
         let name = match error {
             EngineError::Policy(_) => SidError::Custom,
+            EngineError::Vision(_) => SidError::ErrorUnknown,
             EngineError::Bundle(error) => bundle_name(error),
             _ => SidError::UnableToCaptureSelfieFrameImage,
         };
