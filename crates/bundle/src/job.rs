@@ -97,6 +97,9 @@ pub struct JobState {
     pub metadata: Vec<serde_json::Value>,
     /// When the job was prepared, in UTC, as `2026-01-02T03:04:05.678Z`.
     pub created: String,
+    /// How often its submission was begun: 0 while it waits in a queue and no server can know of it.
+    #[serde(default = "once")]
+    pub attempts: u32,
     /// How far it has come.
     pub stage: JobStage,
     /// The server's reference to the upload.
@@ -108,6 +111,14 @@ pub struct JobState {
     /// The last answer about the job's status, as it was received.
     #[serde(default)]
     pub last_status: Option<String>,
+    /// Whether that answer was taken although nobody could check its signature.
+    #[serde(default)]
+    pub unverified: bool,
+}
+
+/// Records without a number are from a version that recorded a job only to send it.
+const fn once() -> u32 {
+    1
 }
 
 impl std::fmt::Debug for JobState {

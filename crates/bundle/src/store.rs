@@ -508,10 +508,12 @@ mod tests {
             sandbox_result: None,
             metadata: vec![],
             created: now(),
+            attempts: 1,
             stage,
             ref_id: None,
             smile_job_id: None,
             last_status: None,
+            unverified: false,
         }
     }
 

@@ -7,30 +7,34 @@
 //!   recorded before is restored: the server never had the job, or has it from an earlier attempt.
 //! - The server's own name for an accepted job (`smile_job_id`) is recorded before the zip is sent.
 //!   A record without it says that the zip was never sent.
-//! - "This job exists" (2215) ends a first attempt. A later one may open its job again (`retry`). If
-//!   the server has the zip already (2215 again), it is this capture's only if one was sent: without
-//!   a recorded name the refusal stands, and with one the result must bear it.
+//! - "This job exists" (2215) ends a first attempt. A later one, or one whose first request may have
+//!   reached the server without an answer, may open its job again (`retry`). If the server has the
+//!   zip already (2215 again), it is this capture's only if one was sent: without a recorded name
+//!   the refusal stands, and with one the result must bear it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use liveface_bundle::{
-    BundleError, Capture, Info, InfoRequest, JobStage, JobState, PartnerParams, Protocol, Store,
-    Submission, Tag, now, upload_zip,
+    BundleError, Capture, JobStage, JobState, Protocol, Store, Submission, Tag, now,
 };
 use liveface_core::Verdict;
-use serde_json::Value;
 
-use crate::environment::{Environment, Transport, transport};
+use crate::call::{Call, Progress, Stopped};
+use crate::environment::Environment;
 use crate::error::SubmitError;
-use crate::http::{Http, refused};
+use crate::exchange::{Again, Exchange};
+use crate::metadata;
 use crate::request::{JobRequest, JobType, new_job_id};
-use crate::result::{JobOutcome, JobResult};
-use crate::signature::{Signed, Signer};
-use crate::wire::{SOURCE_SDK, StatusAnswer, StatusRequest, UploadAnswer, UploadRequest};
-
-/// "A job with this id exists already."
-const JOB_EXISTS: &str = "2215";
+use crate::result::JobOutcome;
+use crate::retry::RetryPolicy;
+use crate::signature::{Signed, Signer, SignerError, SigningJob, Verification};
+use crate::tls::TlsOptions;
+use crate::transport::Transport;
+use crate::ureq_transport::UreqTransport;
+use crate::v1;
+use crate::wire::StatusAnswer;
 
 /// How often the server is asked for a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +76,18 @@ pub struct ClientConfig {
     /// How long the result is waited for, when the job does not say. 76 s, as in Smile ID's
     /// JavaScript library.
     pub wait: Duration,
+    /// How long a request is tried again when the network or the server fails.
+    pub retry: RetryPolicy,
+    /// Which servers are trusted. A transport of the app's own decides that itself.
+    pub tls: TlsOptions,
     /// Whether images may go to another machine without encryption. For tests in a local network.
     pub allow_plain_http: bool,
+    /// Whether a job tells what the engine and the system know of the capture, as metadata: how long
+    /// it took, what was asked for, which versions. What the request tells is sent in any case.
+    pub metadata: bool,
+    /// Whether answers are taken that the signer has no means to check; what it can check must be
+    /// right in any case. [`JobOutcome::verified`] tells which it was.
+    pub accept_unverified_answers: bool,
 }
 
 impl ClientConfig {
@@ -85,38 +99,29 @@ impl ClientConfig {
             timeout: Duration::from_secs(120),
             poll: PollPolicy::default(),
             wait: Duration::from_secs(76),
+            retry: RetryPolicy::default(),
+            tls: TlsOptions::default(),
             allow_plain_http: false,
+            metadata: true,
+            accept_unverified_answers: false,
         }
     }
 }
 
-/// What a client is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// Announces the job and packs the zip.
-    Preparing,
-    /// Uploads the zip.
-    Uploading {
-        /// Its size.
-        bytes: usize,
-    },
-    /// Asks for the result.
-    Waiting {
-        /// Counts the questions from 1.
-        attempt: u32,
-    },
-    /// The call is over.
-    Done,
+/// What a question for the status asks for besides the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatusOptions {
+    /// Earlier results of the job: see [`JobOutcome::history`].
+    pub history: bool,
+    /// Addresses of the pictures on the server: see [`JobOutcome::image_links`].
+    pub image_links: bool,
 }
-
-/// Who is told of the progress.
-type Watcher<'a> = Option<&'a mut dyn FnMut(Progress)>;
 
 /// Sends captures as jobs.
 pub struct Client {
     config: ClientConfig,
-    signer: Box<dyn Signer>,
-    http: Http,
+    signer: Arc<dyn Signer>,
+    exchange: Exchange,
 }
 
 impl Client {
@@ -125,10 +130,22 @@ impl Client {
     /// # Errors
     /// When the server's address cannot be used.
     pub fn new(config: ClientConfig, signer: impl Signer + 'static) -> Result<Self, SubmitError> {
+        let transport = Arc::new(UreqTransport::new(config.tls.clone()));
+        Self::with_transport(config, signer, transport)
+    }
+
+    /// A client that uses the app's own HTTP.
+    ///
+    /// # Errors
+    /// When the server's address cannot be used.
+    pub fn with_transport(
+        config: ClientConfig,
+        signer: impl Signer + 'static,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, SubmitError> {
         config.environment.check(config.allow_plain_http)?;
-        let here = transport(config.environment.base_url()) == Some(Transport::Loopback);
-        let http = Http::new(config.timeout, here);
-        Ok(Self { config, signer: Box::new(signer), http })
+        let exchange = Exchange::new(transport, config.timeout, config.retry);
+        Ok(Self { config, signer: Arc::new(signer), exchange })
     }
 
     /// Registers (enrols) `request.user_id` with the capture under `tag`.
@@ -147,9 +164,9 @@ impl Client {
         store: &Store,
         tag: &Tag,
         request: &JobRequest,
-        progress: Watcher<'_>,
+        call: Call<'_>,
     ) -> Result<JobOutcome, SubmitError> {
-        self.submit(store, tag, JobType::Register, request, progress)
+        self.submit(store, tag, JobType::Register, request, call)
     }
 
     /// Authenticates the registered `request.user_id` with the capture under `tag`. Otherwise as
@@ -162,13 +179,13 @@ impl Client {
         store: &Store,
         tag: &Tag,
         request: &JobRequest,
-        progress: Watcher<'_>,
+        call: Call<'_>,
     ) -> Result<JobOutcome, SubmitError> {
-        self.submit(store, tag, JobType::Authenticate, request, progress)
+        self.submit(store, tag, JobType::Authenticate, request, call)
     }
 
-    /// Goes on with the job that was begun for the capture under `tag`: what an offline queue calls
-    /// for each waiting tag. `wait` is as in [`JobRequest::wait`].
+    /// Goes on with the job that was begun for the capture under `tag`. `wait` is as in
+    /// [`JobRequest::wait`].
     ///
     /// # Errors
     /// When no job was begun, or it was begun with another server or partner; otherwise as
@@ -178,21 +195,27 @@ impl Client {
         store: &Store,
         tag: &Tag,
         wait: Option<Duration>,
-        progress: Watcher<'_>,
+        call: Call<'_>,
     ) -> Result<JobOutcome, SubmitError> {
         let submission = store.submission(tag)?;
         let job = submission.job()?.ok_or_else(|| SubmitError::NoJob { tag: tag.clone() })?;
         let capture = sendable(&submission)?;
-        let begun = Begun { earlier: Some(job.clone()), resumed: true };
-        self.go_on(&submission, &capture, job, &begun, wait, progress)
+        let begun = Begun { earlier: Some(job.clone()), same: true };
+        self.go_on(&submission, &capture, job, &begun, wait, call)
     }
 
-    /// How far the job of the capture under `tag` is. Asks the server once when it accepted the job
-    /// and the answer is not final yet; sends nothing else.
+    /// How far the job of the capture under `tag` is. Asks the server when it accepted the job and
+    /// the answer is not final yet, or when `options` want more than the result; sends nothing else.
     ///
     /// # Errors
     /// When no job was begun, or the server cannot be asked.
-    pub fn status(&self, store: &Store, tag: &Tag) -> Result<JobOutcome, SubmitError> {
+    pub fn status(
+        &self,
+        store: &Store,
+        tag: &Tag,
+        options: StatusOptions,
+        mut call: Call<'_>,
+    ) -> Result<JobOutcome, SubmitError> {
         let submission = match store.submission(tag) {
             Ok(submission) => submission,
             // Whoever submits it records what there is to know.
@@ -203,12 +226,18 @@ impl Client {
             Err(error) => return Err(error.into()),
         };
         let mut job = submission.job()?.ok_or_else(|| SubmitError::NoJob { tag: tag.clone() })?;
-        let accepted = job.smile_job_id.is_some() && job.stage != JobStage::Final;
-        if accepted || job.stage == JobStage::Uploaded {
+        let accepted = job.smile_job_id.is_some() || job.stage == JobStage::Uploaded;
+        let is_final = job.stage == JobStage::Final;
+        if (accepted && !is_final) || (is_final && options != StatusOptions::default()) {
             self.check_server(tag, &job)?;
-            let answer = self.ask(&job)?;
-            record(&mut job, &answer);
-            submission.set_job(&job)?;
+            let answer = self.v1_ask(&mut job, options, Again::Always, &mut call)?;
+            if is_final {
+                // The record has the final result. What was asked for besides is for now.
+                job.last_status = Some(answer.raw().to_owned());
+            } else {
+                v1::record(&mut job, &answer);
+                submission.set_job(&job)?;
+            }
         }
         Ok(JobOutcome::new(job))
     }
@@ -219,20 +248,54 @@ impl Client {
         tag: &Tag,
         job_type: JobType,
         request: &JobRequest,
-        progress: Watcher<'_>,
+        call: Call<'_>,
     ) -> Result<JobOutcome, SubmitError> {
+        let (submission, capture, job, begun) = self.begin(store, tag, job_type, request)?;
+        self.go_on(&submission, &capture, job, &begun, request.wait, call)
+    }
+
+    /// Records a job for the capture under `tag` without sending anything: for a device that has no
+    /// network now. [`submit_all`](Self::submit_all) sends it, or any other call for the same user.
+    /// A job that was begun or has its result already is left as it is.
+    ///
+    /// # Errors
+    /// When the request or the capture could not be sent.
+    pub fn prepare(
+        &self,
+        store: &Store,
+        tag: &Tag,
+        job_type: JobType,
+        request: &JobRequest,
+    ) -> Result<JobOutcome, SubmitError> {
+        let (submission, _, job, _) = self.begin(store, tag, job_type, request)?;
+        if job.stage == JobStage::Prepared {
+            submission.set_job(&job)?;
+        }
+        Ok(JobOutcome::new(job))
+    }
+
+    /// The job that `request` is about: a new one, or the one that was begun.
+    fn begin(
+        &self,
+        store: &Store,
+        tag: &Tag,
+        job_type: JobType,
+        request: &JobRequest,
+    ) -> Result<(Submission, Capture, JobState, Begun), SubmitError> {
         let mut job = self.new_job(job_type, request)?;
         let submission = store.submission(tag)?;
         let capture = sendable(&submission)?;
+        job.metadata = self.metadata(&capture, request, &job.created);
         let earlier = submission.job()?;
-        let mut resumed = false;
+        let mut same = false;
         match &earlier {
             Some(earlier) if same_job(earlier, &job, request) => {
-                resumed = true;
+                same = true;
                 // What the server has not got yet may still be changed.
                 if earlier.stage == JobStage::Prepared {
-                    let JobState { job_id, created, ref_id, smile_job_id, .. } = earlier.clone();
-                    job = JobState { job_id, created, ref_id, smile_job_id, ..job };
+                    let JobState { job_id, created, attempts, ref_id, smile_job_id, .. } =
+                        earlier.clone();
+                    job = JobState { job_id, created, attempts, ref_id, smile_job_id, ..job };
                 } else {
                     job = earlier.clone();
                 }
@@ -242,17 +305,23 @@ impl Client {
             }
             _ => {}
         }
-        if job.stage == JobStage::Prepared {
-            submission.set_job(&job)?;
-        }
-        let begun = Begun { earlier, resumed };
-        self.go_on(&submission, &capture, job, &begun, request.wait, progress)
+        Ok((submission, capture, job, Begun { earlier, same }))
+    }
+
+    /// Everything that a job tells of its capture besides the images.
+    fn metadata(
+        &self,
+        capture: &Capture,
+        request: &JobRequest,
+        created: &str,
+    ) -> Vec<serde_json::Value> {
+        metadata::assemble(&capture.record, request, created, self.config.metadata)
     }
 
     fn new_job(&self, job_type: JobType, request: &JobRequest) -> Result<JobState, SubmitError> {
-        let created = now();
+        request.check(job_type)?;
         Ok(JobState {
-            metadata: request.check(job_type, &created)?,
+            metadata: vec![],
             job_type: job_type.number(),
             user_id: request.user_id.clone(),
             job_id: request.job_id.clone().map_or_else(new_job_id, Ok)?,
@@ -268,11 +337,13 @@ impl Client {
             user_details: BTreeMap::new(),
             consent: None,
             sandbox_result: None,
-            created,
+            created: now(),
+            attempts: 0,
             stage: JobStage::Prepared,
             ref_id: None,
             smile_job_id: None,
             last_status: None,
+            unverified: false,
         })
     }
 
@@ -284,95 +355,32 @@ impl Client {
         mut job: JobState,
         begun: &Begun,
         wait: Option<Duration>,
-        mut progress: Watcher<'_>,
+        mut call: Call<'_>,
     ) -> Result<JobOutcome, SubmitError> {
-        let mut tell = |news| {
-            if let Some(progress) = progress.as_mut() {
-                progress(news);
-            }
-        };
         if job.stage != JobStage::Final {
             self.check_server(submission.tag(), &job)?;
         }
         if job.stage == JobStage::Prepared {
-            tell(Progress::Preparing);
-            let announced = match self.announce(&job, begun.resumed) {
-                Err(error) if !error.is_retryable() => {
+            call.check()?;
+            call.tell(Progress::Preparing);
+            // Before the server can hear of it.
+            job.attempts = job.attempts.saturating_add(1);
+            metadata::note_attempts(&mut job.metadata, job.attempts);
+            submission.set_job(&job)?;
+            let sent = self.v1_transfer(submission, capture, &mut job, &mut call);
+            if let Err(error) = sent {
+                if !error.is_retryable() {
                     begun.restore(submission, &error)?;
-                    return Err(error);
                 }
-                announced => announced?,
-            };
-            if let Some((signed, answer)) = announced {
-                job.ref_id.clone_from(&answer.ref_id);
-                job.smile_job_id.clone_from(&answer.smile_job_id);
-                submission.set_job(&job)?;
-                let zip = pack(capture, &job, &signed, &answer)?;
-                tell(Progress::Uploading { bytes: zip.len() });
-                self.http.put_zip("upload the zip", &answer.upload_url, &zip)?;
-                job.stage = JobStage::Uploaded;
-                submission.set_job(&job)?;
+                return Err(error);
             }
         }
         let wait = wait.unwrap_or(self.config.wait);
         if job.stage != JobStage::Final && !wait.is_zero() {
-            self.follow(submission, &mut job, wait, &mut tell)?;
+            self.follow(submission, &mut job, wait, &mut call)?;
         }
-        tell(Progress::Done);
+        call.tell(Progress::Done);
         Ok(JobOutcome::new(job))
-    }
-
-    /// Announces the job. `None` when the server has a zip for it already, and an earlier call that
-    /// was cut short may have sent that.
-    fn announce(
-        &self,
-        job: &JobState,
-        resumed: bool,
-    ) -> Result<Option<(Signed, UploadAnswer)>, SubmitError> {
-        match self.post_upload(job, false) {
-            // Only of a job that may be our own: another's job is not to be opened again.
-            Err(error) if resumed && job_exists(&error) => match self.post_upload(job, true) {
-                Err(error) if job_exists(&error) && job.smile_job_id.is_some() => Ok(None),
-                answer => answer.map(Some),
-            },
-            answer => answer.map(Some),
-        }
-    }
-
-    fn post_upload(
-        &self,
-        job: &JobState,
-        retry: bool,
-    ) -> Result<(Signed, UploadAnswer), SubmitError> {
-        let doing = "announce the job";
-        let signed = self.signer.sign()?;
-        let body = UploadRequest {
-            file_name: "selfie.zip",
-            smile_client_id: &job.partner_id,
-            partner_params: &partner_params(job),
-            model_parameters: BTreeMap::new(),
-            callback_url: job.callback_url.as_deref().unwrap_or_default(),
-            use_enrolled_image: job.use_enrolled_image,
-            allow_new_enroll: job.allow_re_enroll,
-            retry,
-            metadata: &job.metadata,
-            source_sdk: SOURCE_SDK,
-            source_sdk_version: env!("CARGO_PKG_VERSION"),
-            timestamp: &signed.timestamp,
-            signature: &signed.signature,
-        };
-        let url = format!("{}/upload", job.base_url);
-        let private = private(job);
-        let answer = self.http.post(doing, &url, &body, &private)?.value;
-        let Some(answer) = UploadAnswer::parse(&answer) else {
-            return Err(refused(doing, 200, &answer, &private));
-        };
-        // Images do not go where they are less safe than the announcement was.
-        if transport(&answer.upload_url) < transport(&job.base_url) {
-            let what = "the server names an upload address that is not https".to_owned();
-            return Err(SubmitError::BadAnswer { doing, what });
-        }
-        Ok((signed, answer))
     }
 
     /// Asks for the result until it is there or `wait` is over, and notes the last answer.
@@ -381,75 +389,61 @@ impl Client {
         submission: &Submission,
         job: &mut JobState,
         wait: Duration,
-        tell: &mut impl FnMut(Progress),
+        call: &mut Call<'_>,
     ) -> Result<(), SubmitError> {
         let started = Instant::now();
         for attempt in 1.. {
-            tell(Progress::Waiting { attempt });
-            let asked = self.ask(job);
+            call.tell(Progress::Waiting { attempt });
+            // A question that fails is followed by the next one.
+            let asked = self.v1_ask(job, StatusOptions::default(), Again::Never, call);
             let complete = asked.as_ref().is_ok_and(StatusAnswer::job_complete);
             let pause = self.config.poll.pause_after(attempt);
             let again = !complete && started.elapsed() + pause <= wait;
             match asked {
                 Ok(answer) if !again => {
-                    record(job, &answer);
+                    v1::record(job, &answer);
                     submission.set_job(job)?;
                     return Ok(());
                 }
                 Err(error) if !again || !error.is_retryable() => return Err(error),
-                _ => std::thread::sleep(pause),
+                _ => call.pause(pause)?,
             }
         }
         Ok(())
     }
 
-    /// Asks for the job's status once. The answer is signed by the partner's key and about this job.
-    fn ask(&self, job: &JobState) -> Result<StatusAnswer, SubmitError> {
-        let doing = "ask for the job's status";
-        let signed = self.signer.sign()?;
-        let body = StatusRequest {
-            user_id: &job.user_id,
-            job_id: &job.job_id,
-            partner_id: &job.partner_id,
-            image_links: false,
-            history: false,
-            timestamp: &signed.timestamp,
-            signature: &signed.signature,
+    pub(crate) const fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// Signs a request of `job`. A signer may have to ask somebody: it has a thread of its own.
+    pub(crate) fn sign(&self, job: &JobState, call: &mut Call<'_>) -> Result<Signed, SubmitError> {
+        call.check()?;
+        let job = SigningJob {
+            job_type: job.job_type,
+            user_id: job.user_id.clone(),
+            job_id: job.job_id.clone(),
+            production: job.environment == Environment::Production.name(),
         };
-        let url = format!("{}/job_status", job.base_url);
-        let private = private(job);
-        let answer = self.http.post(doing, &url, &body, &private)?;
-        if answer.value.get("job_complete").is_none() {
-            return Err(refused(doing, 200, &answer.value, &private));
+        let signer = self.signer.clone();
+        Ok(call.apart(move || signer.sign(&job), |_| ()).map_err(unsigned)??)
+    }
+
+    /// Whether the partner's key made the signature of an answer; `false` when that cannot be told
+    /// and the configuration accepts it. Fails when it did not, or nothing is signed.
+    pub(crate) fn verify(
+        &self,
+        received: Option<Signed>,
+        call: &mut Call<'_>,
+    ) -> Result<bool, SubmitError> {
+        let received = received.ok_or(SubmitError::Unsigned)?;
+        let signer = self.signer.clone();
+        match call.apart(move || signer.verify(&received), |_| ()).map_err(unsigned)?? {
+            Verification::Valid => Ok(true),
+            Verification::NotPossible if self.config.accept_unverified_answers => Ok(false),
+            Verification::NotPossible => Err(SubmitError::Unverifiable),
+            Verification::Invalid => Err(SubmitError::Unsigned),
         }
-        let bad = |what: &str| SubmitError::BadAnswer { doing, what: what.to_owned() };
-        let status =
-            StatusAnswer::parse(&answer.raw).ok_or_else(|| bad("the answer is not JSON"))?;
-        let (Some(timestamp), Some(signature)) = (status.timestamp(), status.signature()) else {
-            return Err(SubmitError::Unsigned);
-        };
-        let received = Signed { timestamp: timestamp.to_owned(), signature: signature.to_owned() };
-        if !self.signer.verify(&received)? {
-            return Err(SubmitError::Unsigned);
-        }
-        let named = status.result().and_then(|result| result.get("PartnerParams"));
-        let is_other = |name: &str, own: &str| {
-            named
-                .and_then(|named| named.get(name))
-                .and_then(Value::as_str)
-                .is_some_and(|n| n != own)
-        };
-        if is_other("job_id", &job.job_id) || is_other("user_id", &job.user_id) {
-            return Err(bad("the answer is about another job"));
-        }
-        // Whether the zip arrived was not noted: only this name tells that it is the judged one.
-        if job.stage == JobStage::Prepared && status.job_complete() {
-            let judged = status.result().and_then(|result| JobResult::new(result).smile_job_id());
-            if judged.is_none() || judged != job.smile_job_id {
-                return Err(SubmitError::OtherCapture);
-            }
-        }
-        Ok(status)
     }
 
     /// Fails when `job` was begun with another server or partner: its id means nothing there.
@@ -468,15 +462,15 @@ impl Client {
 struct Begun {
     /// What was recorded of a job of the capture.
     earlier: Option<JobState>,
-    /// Whether that is the same job: it may have been announced.
-    resumed: bool,
+    /// Whether that is the same job.
+    same: bool,
 }
 
 impl Begun {
     /// Restores the record after the server refused the job for good.
     fn restore(&self, submission: &Submission, error: &SubmitError) -> Result<(), BundleError> {
         // A job id that others use can never become this capture's.
-        let ours = |_: &&JobState| !(self.resumed && job_exists(error));
+        let ours = |_: &&JobState| !(self.same && v1::job_exists(error));
         match self.earlier.as_ref().filter(ours) {
             Some(earlier) => submission.set_job(earlier),
             None => submission.forget_job(),
@@ -484,13 +478,17 @@ impl Begun {
     }
 }
 
-fn job_exists(error: &SubmitError) -> bool {
-    error.server_code() == Some(JOB_EXISTS)
-}
-
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A signer that did not come to an end.
+fn unsigned(stopped: Stopped) -> SubmitError {
+    match stopped {
+        Stopped::Cancelled => SubmitError::Cancelled,
+        Stopped::Died(what) => SignerError::Refused(what).into(),
     }
 }
 
@@ -512,47 +510,4 @@ fn same_job(earlier: &JobState, job: &JobState, request: &JobRequest) -> bool {
         && earlier.partner_id == job.partner_id
         && earlier.base_url == job.base_url
         && request.job_id.as_ref().is_none_or(|job_id| *job_id == earlier.job_id)
-}
-
-/// What a server's text must not repeat.
-fn private(job: &JobState) -> Vec<&str> {
-    let ids = [&job.user_id, &job.job_id].into_iter().chain(&job.callback_url);
-    let fields = job.partner_params.values().chain(job.id_info.values());
-    ids.chain(fields).map(String::as_str).collect()
-}
-
-fn partner_params(job: &JobState) -> PartnerParams {
-    PartnerParams {
-        user_id: job.user_id.clone(),
-        job_id: job.job_id.clone(),
-        job_type: job.job_type,
-        extras: job.partner_params.clone(),
-    }
-}
-
-fn pack(
-    capture: &Capture,
-    job: &JobState,
-    signed: &Signed,
-    answer: &UploadAnswer,
-) -> Result<Vec<u8>, SubmitError> {
-    let request = InfoRequest {
-        timestamp: signed.timestamp.clone(),
-        signature: signed.signature.clone(),
-        partner_params: partner_params(job),
-        smile_client_id: job.partner_id.clone(),
-        callback_url: job.callback_url.clone().unwrap_or_default(),
-        id_info: job.id_info.clone(),
-        server_information: Value::String(answer.upload_url.clone()),
-    };
-    Ok(upload_zip(capture, &Info::for_job(capture, &request))?)
-}
-
-/// Notes a status answer. A result that the server calls not final is asked for again later.
-fn record(job: &mut JobState, answer: &StatusAnswer) {
-    job.last_status = Some(answer.raw().to_owned());
-    let provisional = answer.result().is_some_and(|r| JobResult::new(r).is_final() == Some(false));
-    if answer.job_complete() {
-        job.stage = if provisional { JobStage::Uploaded } else { JobStage::Final };
-    }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::environment::Environment;
 use crate::error::SubmitError;
 use crate::signature::ApiKeySigner;
+use crate::signers::AuthSmileSigner;
 
 /// The content of a `smile_config.json`. Fields that are not listed here are ignored.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -56,6 +57,19 @@ impl SmileConfig {
             });
         };
         Ok(ApiKeySigner::new(&self.partner_id, api_key)?)
+    }
+
+    /// A signer that exchanges the file's token, as mobile SDKs do; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the partner id or the token cannot be used.
+    pub fn token_signer(
+        &self,
+        environment: &Environment,
+    ) -> Result<Option<AuthSmileSigner>, SubmitError> {
+        let token = self.auth_token.as_deref();
+        let signer = token.map(|token| AuthSmileSigner::new(&self.partner_id, token, environment));
+        Ok(signer.transpose()?)
     }
 
     /// The server that the file names for production or the sandbox.

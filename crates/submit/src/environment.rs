@@ -42,10 +42,10 @@ impl Environment {
             let what = "the server's address must not hold a password, a query or a fragment";
             return Err(SubmitError::Request(what.to_owned()));
         }
-        match transport(url) {
-            Some(Transport::Tls | Transport::Loopback) => Ok(()),
-            Some(Transport::Plain) if allow_plain_http => Ok(()),
-            Some(Transport::Plain) => Err(SubmitError::Request(
+        match reach(url) {
+            Some(Reach::Tls | Reach::Loopback) => Ok(()),
+            Some(Reach::Plain) if allow_plain_http => Ok(()),
+            Some(Reach::Plain) => Err(SubmitError::Request(
                 "the server's address is plain http; use https, plain http only goes to this machine"
                     .to_owned(),
             )),
@@ -64,7 +64,7 @@ impl std::str::FromStr for Environment {
         match text {
             "sandbox" => Ok(Self::Sandbox),
             "production" => Ok(Self::Production),
-            url if transport(url).is_some() => Ok(Self::Url(url.to_owned())),
+            url if reach(url).is_some() => Ok(Self::Url(url.to_owned())),
             _ => Err(SubmitError::Request(
                 "the environment must be sandbox, production or an address (https://...)"
                     .to_owned(),
@@ -75,7 +75,7 @@ impl std::str::FromStr for Environment {
 
 /// How safely an address is reached, the least safe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Transport {
+pub(crate) enum Reach {
     /// Not encrypted.
     Plain,
     /// Not encrypted, but stays on this machine.
@@ -85,19 +85,24 @@ pub(crate) enum Transport {
 }
 
 /// How `url` is reached; `None` when it is no HTTP address.
-pub(crate) fn transport(url: &str) -> Option<Transport> {
-    let url: ureq::http::Uri = url.parse().ok()?;
-    let host = url.host().filter(|host| !host.is_empty())?;
-    match url.scheme_str()? {
-        "https" => Some(Transport::Tls),
-        "http" => {
-            let address = host.trim_start_matches('[').trim_end_matches(']');
-            let loopback = address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-            let loopback = loopback || host.eq_ignore_ascii_case("localhost");
-            Some(if loopback { Transport::Loopback } else { Transport::Plain })
-        }
+pub(crate) fn reach(url: &str) -> Option<Reach> {
+    let uri: ureq::http::Uri = url.parse().ok()?;
+    uri.host().filter(|host| !host.is_empty())?;
+    match uri.scheme_str()? {
+        "https" => Some(Reach::Tls),
+        "http" if is_this_machine(url) => Some(Reach::Loopback),
+        "http" => Some(Reach::Plain),
         _ => None,
     }
+}
+
+/// Whether `url` names a server on this machine.
+pub(crate) fn is_this_machine(url: &str) -> bool {
+    let uri: Option<ureq::http::Uri> = url.parse().ok();
+    let Some(host) = uri.as_ref().and_then(|uri| uri.host()) else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    loopback || host.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]

@@ -71,7 +71,22 @@ pub enum SubmitError {
         doing: &'static str,
         /// What happened.
         what: String,
+        /// Whether there was a connection. Without one, there is no point in trying other jobs now.
+        connected: bool,
     },
+    /// The server is not the one that it should be, or the network is between. Nothing was sent.
+    #[error(
+        "could not {doing}: no trusted connection: {what}; check the clock, the server's address and the network; the job is kept"
+    )]
+    Untrusted {
+        /// The step.
+        doing: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// The caller cancelled. The job is kept and can be sent again.
+    #[error("it was cancelled; the job is kept")]
+    Cancelled,
     /// The server cannot answer now. The job is kept and can be sent again.
     #[error(
         "could not {doing}: the server answered with HTTP status {status}; the job is kept, try again"
@@ -99,6 +114,23 @@ pub enum SubmitError {
         /// The server's text, without ids; may be empty.
         text: String,
     },
+    /// The server did not believe the signature, and this machine's clock is wrong. The job is not
+    /// begun, or stays as an earlier call left it.
+    #[error(
+        "could not {doing}: the server refused with code {code}, and this machine's clock is {} minutes {} the server's; set the clock right",
+        minutes.unsigned_abs(),
+        if *minutes > 0 { "ahead of" } else { "behind" }
+    )]
+    Clock {
+        /// The step.
+        doing: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The server's code, as it came.
+        code: String,
+        /// By how many minutes this machine's clock is ahead of the server's.
+        minutes: i64,
+    },
     /// What answered does not speak the API. The job is kept.
     #[error(
         "could not {doing}: {what}; check the server's address and the network; the job is kept"
@@ -111,9 +143,20 @@ pub enum SubmitError {
     },
     /// The answer's signature is missing or wrong. The job is kept.
     #[error(
-        "the job's status is not signed with this partner's key; it cannot be trusted; check the partner id, the API key and the server's address"
+        "the answer is not signed with this partner's key; it cannot be trusted; check the partner id, the API key and the server's address"
     )]
     Unsigned,
+    /// The answer's signature cannot be checked with this signer. The job is kept.
+    #[error(
+        "the signature of the job's status cannot be checked by this signer; give it somebody to ask, or accept unverified answers"
+    )]
+    Unverifiable,
+    /// The body of a callback cannot be read.
+    #[error("the callback cannot be read: {0}")]
+    Callback(
+        /// What is wrong with it.
+        String,
+    ),
     /// A configuration file cannot be used.
     #[error("{file}: {what}")]
     Config {
@@ -129,11 +172,17 @@ pub enum SubmitError {
 
 impl SubmitError {
     /// Whether the same call can succeed later without any change: network trouble, a server that
-    /// is down, an upload that broke off, a capture that is just being submitted elsewhere.
+    /// is down, an upload that broke off, a call that was cancelled, a capture that is just being
+    /// submitted elsewhere.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Network { .. } | Self::Unavailable { .. } | Self::BadAnswer { .. } => true,
+            Self::Network { .. }
+            | Self::Untrusted { .. }
+            | Self::Unavailable { .. }
+            | Self::BadAnswer { .. }
+            | Self::Cancelled => true,
+            Self::Signer(error) => matches!(error, SignerError::Unreachable(_)),
             Self::Store(BundleError::Busy { .. }) => true,
             Self::Refused { code, status, .. } => {
                 *status >= 500 || *status == 429 || SYSTEM_ERRORS.contains(&code.as_str())
@@ -147,7 +196,7 @@ impl SubmitError {
     #[must_use]
     pub fn is_server_trouble(&self) -> bool {
         match self {
-            Self::Store(_) => false,
+            Self::Store(_) | Self::Cancelled => false,
             Self::Unsigned => true,
             _ => self.is_retryable(),
         }
@@ -157,7 +206,7 @@ impl SubmitError {
     #[must_use]
     pub fn server_code(&self) -> Option<&str> {
         match self {
-            Self::Refused { code, .. } => Some(code),
+            Self::Refused { code, .. } | Self::Clock { code, .. } => Some(code),
             _ => None,
         }
     }
@@ -172,6 +221,7 @@ fn meaning(code: &str) -> &'static str {
         "2201" | "2301" | "2401" => "a fault of the server: try again",
         "2203" => "invalid JSON",
         "2204" => "wrong data type",
+        "2206" => "which the public list has no text for",
         "2205" | "2405" => "not authorised: check the partner id, the API key and the clock",
         "2207" => "the user is disabled",
         "2208" => "the user is deleted",

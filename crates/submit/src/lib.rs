@@ -8,13 +8,13 @@
 //!
 //! ```no_run
 //! use liveface_bundle::{KeyFile, Store, Tag};
-//! use liveface_submit::{ApiKeySigner, Client, ClientConfig, Environment, JobRequest};
+//! use liveface_submit::{ApiKeySigner, Call, Client, ClientConfig, Environment, JobRequest};
 //!
 //! let store = Store::open("captures", &KeyFile::beside("captures"))?;
 //! let signer = ApiKeySigner::new("2345", "the API key")?;
 //! let client = Client::new(ClientConfig::new(Environment::Sandbox), signer)?;
 //! let request = JobRequest::new("user-0001");
-//! match client.register(&store, &Tag::new("visit 7")?, &request, None) {
+//! match client.register(&store, &Tag::new("visit 7")?, &request, Call::default()) {
 //!     Ok(outcome) if outcome.is_approved() => {}
 //!     Ok(outcome) => eprintln!("{:?} {:?}", outcome.decision(), outcome.result_text()),
 //!     Err(error) if error.is_retryable() => eprintln!("later: {error}"),
@@ -23,22 +23,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod call;
+mod callback;
 mod client;
 mod config;
 mod environment;
 mod error;
-mod http;
+mod exchange;
+mod metadata;
+mod queue;
 mod request;
 mod result;
+mod retry;
 pub mod signature;
+mod signers;
+mod tls;
 mod transport;
+mod ureq_transport;
+mod v1;
 pub mod wire;
 
-pub use client::{Client, ClientConfig, PollPolicy, Progress};
+pub use call::{Call, Progress};
+pub use callback::Callback;
+pub use client::{Client, ClientConfig, PollPolicy, StatusOptions};
 pub use config::SmileConfig;
 pub use environment::Environment;
 pub use error::SubmitError;
-pub use request::{GeoInfo, JobRequest, JobType};
-pub use result::{ActionResult, Decision, JobOutcome, JobResult};
-pub use signature::{ApiKeySigner, Signed, Signer, SignerError};
+pub use metadata::DeviceFacts;
+pub use queue::{QueueEntry, QueueOutcome, QueueReport};
+pub use request::{GeoInfo, IdInfo, JobRequest, JobType};
+pub use result::{ActionResult, Decision, ImageLink, JobOutcome, JobResult};
+pub use retry::RetryPolicy;
+pub use signature::{ApiKeySigner, Signed, Signer, SignerError, SigningJob, Verification};
+pub use signers::{AuthSmileSigner, RemoteSigner};
+pub use tls::{Pin, TlsOptions};
 pub use transport::{CancelToken, Control, Method, Request, Response, Transport, TransportError};
+pub use ureq_transport::UreqTransport;

@@ -207,6 +207,12 @@ impl<'a> JobResult<'a> {
         self.0.get("PartnerParams")?.as_object()
     }
 
+    /// `job_type` of the partner params, which comes as a number or as text.
+    #[must_use]
+    pub fn job_type(self) -> Option<u8> {
+        text(self.partner_params()?.get("job_type")?)?.parse().ok()
+    }
+
     /// Everything, as it came.
     #[must_use]
     pub const fn fields(self) -> &'a Map<String, Value> {
@@ -214,7 +220,7 @@ impl<'a> JobResult<'a> {
     }
 
     /// What the code and the actions mean together: the worst that one of them says.
-    fn decision(self, job_type: u8) -> Decision {
+    pub(crate) fn decision(self, job_type: u8) -> Decision {
         let actions = self.actions();
         let said = |name: &str| actions.get(name).and_then(ActionResult::decision);
         let code = self.result_code().and_then(|code| code_decision(&code));
@@ -238,6 +244,24 @@ impl std::fmt::Debug for JobResult<'_> {
     /// Without ids.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JobResult").field("code", &self.result_code()).finish_non_exhaustive()
+    }
+}
+
+/// Where one of a job's pictures is, as the server says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ImageLink {
+    /// Its address. Whoever knows it can see the picture: it is not to be logged.
+    Address(String),
+    /// Why there is none.
+    Error(String),
+}
+
+impl std::fmt::Debug for ImageLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(_) => f.write_str("Address(..)"),
+            Self::Error(error) => f.debug_tuple("Error").field(error).finish(),
+        }
     }
 }
 
@@ -288,6 +312,13 @@ impl JobOutcome {
     #[must_use]
     pub fn is_uploaded(&self) -> bool {
         self.job.stage != JobStage::Prepared
+    }
+
+    /// Whether the last answer was signed with the partner's key. `false` when there is no answer, or
+    /// when one was taken that nobody could check.
+    #[must_use]
+    pub fn verified(&self) -> bool {
+        self.status.is_some() && !self.job.unverified
     }
 
     /// What was asked for.
@@ -345,6 +376,29 @@ impl JobOutcome {
     #[must_use]
     pub fn actions(&self) -> BTreeMap<String, ActionResult> {
         self.result().map(JobResult::actions).unwrap_or_default()
+    }
+
+    /// Earlier results of the job; empty unless the last question asked for them
+    /// ([`StatusOptions::history`](crate::StatusOptions::history)).
+    #[must_use]
+    pub fn history(&self) -> Vec<JobResult<'_>> {
+        let all = self.status.as_ref().and_then(|status| status.value().get("history")?.as_array());
+        all.into_iter().flatten().filter_map(Value::as_object).map(JobResult).collect()
+    }
+
+    /// The job's pictures on the server by name, such as `selfie_image`; empty unless the last
+    /// question asked for them ([`StatusOptions::image_links`](crate::StatusOptions::image_links)).
+    #[must_use]
+    pub fn image_links(&self) -> BTreeMap<String, ImageLink> {
+        let links = self.status.as_ref();
+        let links = links.and_then(|status| status.value().get("image_links")?.as_object());
+        let link = |(name, value): (&String, &Value)| {
+            let said = text(value).unwrap_or_else(|| value.to_string());
+            let is_address = !name.contains("error") && crate::environment::reach(&said).is_some();
+            let link = if is_address { ImageLink::Address(said) } else { ImageLink::Error(said) };
+            (name.clone(), link)
+        };
+        links.into_iter().flatten().map(link).collect()
     }
 
     /// What was sent as partner parameters: the ids, the job type and the further ones.

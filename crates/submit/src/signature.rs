@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use liveface_bundle::now;
 use sha2::Sha256;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// A timestamp and its signature.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,39 +24,82 @@ impl std::fmt::Debug for Signed {
     }
 }
 
-/// Why something could not be signed or checked.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub struct SignerError(
-    /// What happened and what to do. Without keys.
-    pub String,
-);
+/// Why something could not be signed or checked. The texts say what happened and what to do, and
+/// hold no keys.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SignerError {
+    /// It will not be signed: the credentials are wrong, or the partner's backend refused.
+    #[error("{0}")]
+    Refused(String),
+    /// Whoever signs cannot be asked now; later it may work.
+    #[error("{0}")]
+    Unreachable(String),
+}
 
-/// Who signs for the partner. [`ApiKeySigner`] does it with the key; on devices that must not hold
-/// the key, an app's own signer asks the partner's backend.
+/// What a signature is wanted for. A backend that signs for devices can look whether it agrees.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SigningJob {
+    /// 4 registers, 2 authenticates.
+    pub job_type: u8,
+    /// The job's user.
+    pub user_id: String,
+    /// The job's id.
+    pub job_id: String,
+    /// Whether it is for the production servers.
+    pub production: bool,
+}
+
+impl std::fmt::Debug for SigningJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningJob").field("job_type", &self.job_type).finish_non_exhaustive()
+    }
+}
+
+/// What is known of a signature in an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// It was made with the partner's key.
+    Valid,
+    /// It was not.
+    Invalid,
+    /// This signer cannot tell: it has no key and nobody to ask.
+    NotPossible,
+}
+
+impl From<bool> for Verification {
+    fn from(valid: bool) -> Self {
+        if valid { Self::Valid } else { Self::Invalid }
+    }
+}
+
+/// Who signs for the partner. [`ApiKeySigner`] does it with the key; devices that must not hold the
+/// key ask somebody who has it. The client calls a signer on a thread of its own and leaves it there
+/// when the call is cancelled.
 pub trait Signer: Send + Sync {
     /// The partner's id, as given, with leading zeros.
     fn partner_id(&self) -> &str;
 
-    /// The present time and its signature.
+    /// A present time and its signature, for `job`.
     ///
     /// # Errors
     /// When it cannot be signed now.
-    fn sign(&self) -> Result<Signed, SignerError>;
+    fn sign(&self, job: &SigningJob) -> Result<Signed, SignerError>;
 
     /// Whether `received`, from an answer, was signed with the partner's key. Compares in constant
     /// time.
     ///
     /// # Errors
     /// When it cannot be checked now.
-    fn verify(&self, received: &Signed) -> Result<bool, SignerError>;
+    fn verify(&self, received: &Signed) -> Result<Verification, SignerError>;
 }
 
 /// Signs with the API key: for servers, kiosks and tests.
 #[derive(Clone)]
 pub struct ApiKeySigner {
     partner_id: String,
-    api_key: String,
+    api_key: Zeroizing<String>,
 }
 
 impl ApiKeySigner {
@@ -67,10 +111,21 @@ impl ApiKeySigner {
     pub fn new(partner_id: &str, api_key: &str) -> Result<Self, SignerError> {
         for (name, value) in [("partner id", partner_id), ("API key", api_key)] {
             if value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
-                return Err(SignerError(format!("the {name} is empty or holds white space")));
+                let what = format!("the {name} is empty or holds white space");
+                return Err(SignerError::Refused(what));
             }
         }
-        Ok(Self { partner_id: partner_id.to_owned(), api_key: api_key.to_owned() })
+        Ok(Self { partner_id: partner_id.to_owned(), api_key: api_key.to_owned().into() })
+    }
+}
+
+impl ApiKeySigner {
+    /// The present time and its signature.
+    #[must_use]
+    pub fn sign_now(&self) -> Signed {
+        let timestamp = now();
+        let signature = sign(&self.api_key, &self.partner_id, &timestamp);
+        Signed { timestamp, signature }
     }
 }
 
@@ -79,14 +134,13 @@ impl Signer for ApiKeySigner {
         &self.partner_id
     }
 
-    fn sign(&self) -> Result<Signed, SignerError> {
-        let timestamp = now();
-        let signature = sign(&self.api_key, &self.partner_id, &timestamp);
-        Ok(Signed { timestamp, signature })
+    fn sign(&self, _: &SigningJob) -> Result<Signed, SignerError> {
+        Ok(self.sign_now())
     }
 
-    fn verify(&self, received: &Signed) -> Result<bool, SignerError> {
-        Ok(verify(&self.api_key, &self.partner_id, &received.timestamp, &received.signature))
+    fn verify(&self, received: &Signed) -> Result<Verification, SignerError> {
+        let Signed { timestamp, signature } = received;
+        Ok(verify(&self.api_key, &self.partner_id, timestamp, signature).into())
     }
 }
 
@@ -162,8 +216,8 @@ mod tests {
     #[test]
     fn the_signer_signs_the_present_and_shows_nothing() {
         let signer = ApiKeySigner::new("002345", "secret-key").unwrap();
-        let signed = signer.sign().unwrap();
-        assert!(signer.verify(&signed).unwrap());
+        let signed = signer.sign_now();
+        assert_eq!(signer.verify(&signed).unwrap(), Verification::Valid);
         assert_eq!(signed.timestamp.len(), TIME.len());
         let signed_at: jiff::Timestamp = signed.timestamp.parse().unwrap();
         assert!(jiff::Timestamp::now().duration_since(signed_at).as_secs() < 60);

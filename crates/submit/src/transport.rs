@@ -14,8 +14,10 @@ use zeroize::Zeroizing;
 /// The client calls it on a thread of its own, so it may block until the request's
 /// [`timeout`](Request::timeout) is over.
 pub trait Transport: Send + Sync {
-    /// Sends `request`; redirects are answers like any other. An implementation should count what it
-    /// sent and stop early when the call is cancelled, both through `control`.
+    /// Sends `request`; redirects are answers like any other. An implementation must count
+    /// what it is about to send of the body before it does, and should stop early when the call is
+    /// cancelled, both through `control`: bytes that were not counted count as never sent, and some
+    /// requests are then sent again.
     ///
     /// # Errors
     /// When there is no whole answer.

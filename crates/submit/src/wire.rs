@@ -7,6 +7,8 @@ use liveface_bundle::PartnerParams;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::signature::Signed;
+
 /// `source_sdk`: what Smile ID's documentation asks of clients that are none of its own SDKs.
 pub const SOURCE_SDK: &str = "rest_api";
 
@@ -155,6 +157,12 @@ impl StatusAnswer {
         self.value.get("signature")?.as_str()
     }
 
+    /// The time and its signature; `None` when one is missing.
+    #[must_use]
+    pub fn signed(&self) -> Option<Signed> {
+        signed(&self.value)
+    }
+
     /// Whether the server is done with the job. Not said is not done.
     #[must_use]
     pub fn job_complete(&self) -> bool {
@@ -194,6 +202,12 @@ impl std::fmt::Debug for StatusAnswer {
             .field("job_success", &self.job_success())
             .finish_non_exhaustive()
     }
+}
+
+/// The time and its signature in an answer or a callback.
+pub(crate) fn signed(value: &Value) -> Option<Signed> {
+    let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+    Some(Signed { timestamp: text("timestamp")?, signature: text("signature")? })
 }
 
 /// A text or number as text.

@@ -63,9 +63,11 @@ pub fn job(stage: JobStage) -> JobState {
         sandbox_result: None,
         metadata: vec![serde_json::json!({"name": "geolocation", "value": 1.5})],
         created: "2026-01-02T03:04:05.678Z".to_owned(),
+        attempts: 1,
         stage,
         ref_id: None,
         smile_job_id: Some("0000000583".to_owned()),
         last_status: Some("{ \"job_complete\": false }".to_owned()),
+        unverified: false,
     }
 }
