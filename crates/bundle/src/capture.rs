@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use liveface_core::{CaptureRecord, ShotKind};
+use zeroize::Zeroizing;
 
 use crate::error::BundleError;
 
@@ -19,12 +20,12 @@ pub struct CapturedImage {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// The picture as JPEG.
-    pub jpeg: Vec<u8>,
+    /// The picture as JPEG; wiped from memory when it is dropped.
+    pub jpeg: Zeroizing<Vec<u8>>,
 }
 
 impl CapturedImage {
-    /// The name that the picture has in the store and in the upload zip.
+    /// The name that the picture has in the upload zip and when it is exported.
     #[must_use]
     pub fn file_name(&self) -> String {
         file_name(self.kind, self.t_ms)
@@ -96,4 +97,12 @@ pub(crate) fn file_name(kind: ShotKind, t_ms: u64) -> String {
         ShotKind::Selfie => format!("si_selfie_{t_ms}.jpg"),
         ShotKind::Liveness => format!("si_liveness_{t_ms}.jpg"),
     }
+}
+
+/// Whether `name` is the [`file_name`] of some picture.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    let time = name.strip_prefix("si_").and_then(|name| {
+        name.strip_prefix("selfie_").or(name.strip_prefix("liveness_"))?.strip_suffix(".jpg")
+    });
+    time.is_some_and(|t| !t.is_empty() && t.bytes().all(|digit| digit.is_ascii_digit()))
 }

@@ -5,8 +5,10 @@
 //! fail from a chosen step on, as if the process had been killed there.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use crate::error::BundleError;
 use crate::text::hex;
@@ -80,7 +82,7 @@ pub(crate) fn remove_tree(path: &Path) -> Result<(), BundleError> {
         Err(error) => Err(error),
     };
     match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(BundleError::io("remove", path)(error))
         }
         _ => Ok(()),
@@ -96,8 +98,8 @@ pub(crate) enum Sharing {
     Exclusive,
 }
 
-/// Waits for the lock of the file `path`. It lasts until the file is dropped or the process ends,
-/// however it ends.
+/// Waits for the lock of the file `path`, which is made if the storage lets it. It lasts until the
+/// file is dropped or the process ends, however it ends.
 pub(crate) fn lock(path: &Path, sharing: Sharing) -> Result<File, BundleError> {
     let file = lock_file(path)?;
     loop {
@@ -107,7 +109,7 @@ pub(crate) fn lock(path: &Path, sharing: Sharing) -> Result<File, BundleError> {
         };
         match locked {
             Ok(()) => return Ok(file),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(BundleError::io("lock", path)(error)),
         }
     }
@@ -127,7 +129,53 @@ fn lock_file(path: &Path) -> Result<File, BundleError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     private(&mut options);
-    options.open(path).map_err(BundleError::io("open", path))
+    let opened = options.open(path).or_else(|error| match error.kind() {
+        // On storage that cannot be written, a lock file that is there can still be locked.
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            File::open(path).map_err(|_| error)
+        }
+        _ => Err(error),
+    });
+    opened.map_err(BundleError::io("open", path))
+}
+
+/// Reads a file that must be there.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, BundleError> {
+    read_if_there(path)?.ok_or_else(|| BundleError::damaged(path, "it is missing"))
+}
+
+/// Reads a file that must be there and have `size` bytes. One of another size is not read: it may
+/// be of any size.
+pub(crate) fn read_sized(path: &Path, size: u64) -> Result<Zeroizing<Vec<u8>>, BundleError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() != size => {
+            Err(BundleError::damaged(path, "its size is not the recorded one"))
+        }
+        _ => read(path),
+    }
+}
+
+/// The content of the file `path`; `None` when there is none.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, BundleError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+        // A stray file where a directory would be holds nothing of ours either.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(BundleError::io("read", path)(error)),
+    }
+}
+
+/// The names in a directory, sorted. A name that is not UTF-8 is nothing of ours.
+pub(crate) fn names_in(directory: &Path) -> Result<Vec<String>, BundleError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).map_err(BundleError::io("read", directory))? {
+        let entry = entry.map_err(BundleError::io("read", directory))?;
+        names.extend(entry.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// 16 random hexadecimal digits.

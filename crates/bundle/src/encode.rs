@@ -4,9 +4,11 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use liveface_core::sample::{self, Border, Filter};
 use liveface_core::{Affine, Frame, ShotKind};
+use zeroize::Zeroizing;
 
 use crate::capture::CapturedImage;
 use crate::error::BundleError;
+use crate::wiped::Wiped;
 
 /// Encodes `frame` as picture `index` of `kind`.
 ///
@@ -32,14 +34,15 @@ pub fn encode(
     }
     let (width, height) = fit(frame.width(), frame.height(), longest_side);
     let region = Affine::from_region(frame.bounds(), width, height);
-    let mut pixels = Vec::new();
+    // Large enough from the start: a buffer that grows leaves a copy of the pixels.
+    let mut pixels = Zeroizing::new(Vec::with_capacity(width as usize * height as usize * 3));
     sample::rgb8(frame, region, (width, height), Filter::Area, Border::Replicate, &mut pixels);
-    let mut jpeg = Vec::new();
+    let mut jpeg = Wiped::default();
     JpegEncoder::new_with_quality(&mut jpeg, jpeg_quality)
         .encode(&pixels, width, height, ExtendedColorType::Rgb8)
         .map_err(|source| BundleError::Jpeg { width, height, source })?;
     let t_ms = u64::try_from(frame.timestamp().as_millis()).unwrap_or(u64::MAX);
-    Ok(CapturedImage { kind, index, t_ms, width, height, jpeg })
+    Ok(CapturedImage { kind, index, t_ms, width, height, jpeg: jpeg.into_inner() })
 }
 
 /// The largest size of the same shape whose longest side is at most `longest_side`.

@@ -49,6 +49,82 @@ pub enum BundleError {
     /// The store's key cannot be had.
     #[error(transparent)]
     Key(#[from] crate::keys::KeyError),
+    /// The store is encrypted, and its key is not there.
+    #[error(
+        "the captures in {} are encrypted and {keys} holds no key; put the key back where it was, or remove the store's directory to begin anew without its captures",
+        store.display()
+    )]
+    KeyMissing {
+        /// The store's directory.
+        store: PathBuf,
+        /// Where the key was looked for.
+        keys: String,
+    },
+    /// The store is encrypted with another key.
+    #[error(
+        "the captures in {} are encrypted with another key than that of {keys}; give the key that belongs to this store",
+        store.display()
+    )]
+    WrongKey {
+        /// The store's directory.
+        store: PathBuf,
+        /// Where the key came from.
+        keys: String,
+    },
+    /// The store was written by another version, which this one does not know.
+    #[error(
+        "{} says that the store has format {format}, and this version knows up to {known}; use the version that wrote it, or a newer one",
+        path.display()
+    )]
+    StoreFormat {
+        /// The store's header file.
+        path: PathBuf,
+        /// The format it has.
+        format: u32,
+        /// The newest format that this version knows.
+        known: u32,
+    },
+    /// The store's header cannot be used.
+    #[error(
+        "{}: {what}; without this file no capture of the store can be decrypted: put it back from a copy, or remove the store's directory to begin anew without its captures",
+        path.display()
+    )]
+    Header {
+        /// The header file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The store was written by an older version, unencrypted, and cannot be encrypted now.
+    #[error(
+        "the captures in {} were kept unencrypted by an older version and could not all be encrypted: {source}; nothing is lost, open the store again when that is put right",
+        store.display()
+    )]
+    Migration {
+        /// The store's directory.
+        store: PathBuf,
+        /// What stood in the way.
+        source: Box<BundleError>,
+    },
+    /// The cipher refused to encrypt.
+    #[error("a file of the store could not be encrypted")]
+    Sealing,
+    /// There is a capture under this tag already.
+    #[error(
+        "there is a capture under the tag `{tag}` already; replace it on purpose, clear it, or take another tag"
+    )]
+    TagInUse {
+        /// The tag.
+        tag: Tag,
+    },
+    /// Pictures cannot be exported to this folder.
+    #[error("pictures cannot be exported to {}: {rule}", path.display())]
+    Export {
+        /// The folder.
+        path: PathBuf,
+        /// What is asked of it.
+        rule: &'static str,
+    },
     /// The store has no capture under this tag.
     #[error("there is no capture under the tag `{tag}`")]
     NoSuchTag {

@@ -12,14 +12,15 @@ use crate::error::BundleError;
 use crate::text::hex;
 
 /// A store's key: 32 random bytes. It is wiped from memory when it is dropped, and never printed.
+// In a box, so that moving it leaves no copy.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoreKey(Zeroizing<[u8; 32]>);
+pub struct StoreKey(Box<Zeroizing<[u8; 32]>>);
 
 impl StoreKey {
     /// The key with these bytes, which must come from a cryptographic source of randomness.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(Box::new(Zeroizing::new(bytes)))
     }
 
     /// A fresh key.
@@ -27,7 +28,7 @@ impl StoreKey {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn generate() -> Result<Self, KeyError> {
-        let mut key = Self(Zeroizing::new([0; 32]));
+        let mut key = Self(Box::default());
         getrandom::fill(key.0.as_mut_slice()).map_err(|error| {
             KeyError(format!("the system gave no random bytes for a key: {error}"))
         })?;
@@ -69,6 +70,11 @@ pub trait KeyProvider {
     /// # Errors
     /// When no key can be made or kept.
     fn create(&self) -> Result<StoreKey, KeyError>;
+
+    /// Where the key is, for messages; without the key.
+    fn name(&self) -> String {
+        "the app's key".to_owned()
+    }
 }
 
 /// A given key, which the app keeps.
@@ -114,7 +120,7 @@ impl KeyFile {
     }
 
     fn failed(&self, action: &str, error: impl std::fmt::Display) -> KeyError {
-        KeyError(format!("the key file {} cannot be {action}: {error}", self.path.display()))
+        KeyError(format!("{} cannot be {action}: {error}", self.name()))
     }
 }
 
@@ -136,7 +142,7 @@ impl KeyProvider for KeyFile {
         }
         let digits = text.trim_ascii().as_bytes();
         let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        let mut key = StoreKey(Zeroizing::new([0; 32]));
+        let mut key = StoreKey(Box::default());
         let (pairs, rest) = digits.as_chunks::<2>();
         if pairs.len() != 32 || !rest.is_empty() {
             return Err(self.failed("used", "it does not hold 64 hexadecimal digits"));
@@ -152,7 +158,10 @@ impl KeyProvider for KeyFile {
 
     fn create(&self) -> Result<StoreKey, KeyError> {
         let key = StoreKey::generate()?;
-        let mut text = Zeroizing::new(hex(key.as_bytes()));
+        let digits = Zeroizing::new(hex(key.as_bytes()));
+        // Large enough from the start: a text that grows leaves a copy.
+        let mut text = Zeroizing::new(String::with_capacity(digits.len() + 1));
+        text.push_str(&digits);
         text.push('\n');
         let failed = |error: BundleError| self.failed("made", error);
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -181,6 +190,10 @@ impl KeyProvider for KeyFile {
             return Ok(key);
         }
         self.existing()?.ok_or_else(|| self.failed("read", "it is gone again"))
+    }
+
+    fn name(&self) -> String {
+        format!("the key file {}", self.path.display())
     }
 }
 

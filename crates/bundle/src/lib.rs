@@ -1,8 +1,8 @@
 //! Captured images under a tag: how they are encoded, kept on disk and packed for upload.
 //!
 //! A [`Capture`] is what a session leaves behind: the pictures and the record of how they were
-//! taken. [`Store`] keeps captures under a [`Tag`], one directory for each tag, so that a process
-//! that is killed at any moment leaves the old capture or the new one and nothing between.
+//! taken. [`Store`] keeps captures under a [`Tag`], encrypted, one directory for each tag, so that a
+//! process that is killed at any moment leaves the old capture or the new one and nothing between.
 //! [`upload_zip()`] packs a capture for a server, [`read_upload_zip`] reads such a zip from a
 //! stranger.
 //!
@@ -42,11 +42,14 @@ mod info;
 mod job;
 mod keys;
 mod manifest;
+mod plain;
+mod sealed;
 mod store;
 mod submission;
 mod tag;
 mod text;
 mod upload_zip;
+mod wiped;
 mod zip_reader;
 
 pub use capture::{Capture, CapturedImage};
@@ -58,7 +61,7 @@ pub use info::{
 };
 pub use job::{Consent, JobStage, JobState, Protocol};
 pub use keys::{KeyError, KeyFile, KeyProvider, StoreKey};
-pub use store::{Store, TagState, TagSummary};
+pub use store::{Retention, Store, TagState, TagSummary};
 pub use submission::Submission;
 pub use tag::Tag;
 pub use text::{hex, now};

@@ -1,17 +1,22 @@
 //! The two files that say what a tag holds: the pointer to the current generation, and the
 //! generation's manifest with size and sha256 of every image.
+//!
+//! Format 1 was written unencrypted, with other file names; it is read to be encrypted.
 
 use liveface_core::{CaptureRecord, ShotKind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::capture::{Capture, CapturedImage, file_name};
 use crate::error::BundleError;
+use crate::sealed::FORMAT;
 use crate::tag::Tag;
 use crate::text::hex;
+use crate::wiped::Wiped;
 
-/// The layout that this version writes and reads.
-const FORMAT: u32 = 1;
+/// The format before files were encrypted.
+pub(crate) const PLAIN_FORMAT: u32 = 1;
 
 /// Names the generation that counts. Replacing this file is what makes a save happen.
 #[derive(Serialize, Deserialize)]
@@ -20,28 +25,32 @@ pub(crate) struct Pointer {
     format: u32,
     pub(crate) tag: Tag,
     pub(crate) generation: String,
+    /// Counts the store's saves, so that their order does not depend on the clock. 0 in format 1.
+    #[serde(default)]
+    pub(crate) number: u64,
     manifest_sha256: String,
 }
 
 impl Pointer {
     /// The pointer to `generation`, whose manifest is `manifest`.
-    pub(crate) fn new(tag: &Tag, generation: &str, manifest: &[u8]) -> Self {
+    pub(crate) fn new(tag: &Tag, generation: &str, number: u64, manifest: &[u8]) -> Self {
         Self {
             format: FORMAT,
             tag: tag.clone(),
             generation: generation.to_owned(),
+            number,
             manifest_sha256: sha256(manifest),
         }
     }
 
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
+    pub(crate) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, BundleError> {
         to_json("the pointer to a capture", self)
     }
 
-    /// Reads a pointer; the error says what is wrong with it.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let pointer: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        check_format(pointer.format)?;
+    /// Reads a pointer of `format`; the error says what is wrong with it.
+    pub(crate) fn parse(bytes: &[u8], format: u32) -> Result<Self, String> {
+        let pointer: Self = from_json(bytes)?;
+        check_format(pointer.format, format)?;
         let digits = pointer.generation.strip_prefix(GENERATION_PREFIX).unwrap_or_default();
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err("it does not name a generation".to_owned());
@@ -54,7 +63,7 @@ impl Pointer {
 pub(crate) const GENERATION_PREFIX: &str = "gen-";
 
 /// Everything about one generation but the images' bytes.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
     format: u32,
@@ -65,10 +74,12 @@ pub(crate) struct Manifest {
 }
 
 /// An image as the manifest has it.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ImageRecord {
-    file: String,
+    /// Its name in format 1; later, [`image_file`] of its place in the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     kind: ShotKind,
     index: u32,
     t_ms: u64,
@@ -81,7 +92,7 @@ struct ImageRecord {
 impl Manifest {
     pub(crate) fn new(capture: &Capture, created: String) -> Self {
         let images = capture.images.iter().map(|image| ImageRecord {
-            file: image.file_name(),
+            file: None,
             kind: image.kind,
             index: image.index,
             t_ms: image.t_ms,
@@ -95,7 +106,7 @@ impl Manifest {
 
     /// The manifest as JSON that can be read back: a record with a number that JSON has no form
     /// for is refused here, before anything is replaced.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
+    pub(crate) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, BundleError> {
         let what = "the capture's record";
         let bytes = to_json(what, self)?;
         serde_json::from_slice::<Self>(&bytes)
@@ -103,14 +114,17 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// Reads a manifest that `pointer` names; the error says what is wrong with it.
+    /// Reads the manifest that `pointer` names, of its format; the error says what is wrong with it.
     pub(crate) fn parse(bytes: &[u8], pointer: &Pointer) -> Result<Self, String> {
         if sha256(bytes) != pointer.manifest_sha256 {
             return Err("its sha256 is not the recorded one".to_owned());
         }
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        check_format(manifest.format)?;
-        if manifest.images.iter().any(|image| image.file != file_name(image.kind, image.t_ms)) {
+        let manifest: Self = from_json(bytes)?;
+        check_format(manifest.format, pointer.format)?;
+        let named = |image: &ImageRecord| {
+            (pointer.format == PLAIN_FORMAT).then(|| file_name(image.kind, image.t_ms))
+        };
+        if manifest.images.iter().any(|image| image.file != named(image)) {
             return Err("it names an image that no capture has".to_owned());
         }
         Ok(manifest)
@@ -121,25 +135,26 @@ impl Manifest {
         self.images.len()
     }
 
-    /// The file names in upload order.
-    pub(crate) fn files(&self) -> Vec<&str> {
+    /// The images' names in upload order.
+    pub(crate) fn image_names(&self) -> Vec<String> {
         let mut images: Vec<_> = self.images.iter().collect();
         images.sort_by_key(|i| (crate::capture::upload_rank(i.kind), i.index, i.t_ms));
-        images.into_iter().map(|image| image.file.as_str()).collect()
+        images.into_iter().map(|image| file_name(image.kind, image.t_ms)).collect()
     }
 
     /// The capture, its images' bytes found by `read`, which is given file name and size.
     pub(crate) fn into_capture(
         self,
-        read: impl Fn(&str, u64) -> Result<Vec<u8>, BundleError>,
+        read: impl Fn(&str, u64) -> Result<Zeroizing<Vec<u8>>, BundleError>,
         damaged: impl Fn(&str, &str) -> BundleError,
     ) -> Result<Capture, BundleError> {
         let mut images = Vec::with_capacity(self.images.len());
-        for image in self.images {
-            let jpeg = read(&image.file, image.bytes)?;
+        for (number, image) in self.images.into_iter().enumerate() {
+            let file = image.file.unwrap_or_else(|| image_file(number));
+            let jpeg = read(&file, image.bytes)?;
             if jpeg.len() as u64 != image.bytes || sha256(&jpeg) != image.sha256 {
                 let what = "its size or sha256 is not the recorded one";
-                return Err(damaged(&image.file, what));
+                return Err(damaged(&file, what));
             }
             images.push(CapturedImage {
                 kind: image.kind,
@@ -154,18 +169,33 @@ impl Manifest {
     }
 }
 
-pub(crate) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, BundleError> {
-    let mut bytes =
-        serde_json::to_vec_pretty(value).map_err(|source| BundleError::Json { what, source })?;
-    bytes.push(b'\n');
-    Ok(bytes)
+/// The file of the image that is `number` in the manifest's list, from 0.
+pub(crate) fn image_file(number: usize) -> String {
+    format!("image-{number}")
 }
 
-fn check_format(format: u32) -> Result<(), String> {
-    if format == FORMAT {
+pub(crate) fn to_json(
+    what: &'static str,
+    value: &impl Serialize,
+) -> Result<Zeroizing<Vec<u8>>, BundleError> {
+    let mut bytes = Wiped::default();
+    serde_json::to_writer_pretty(&mut bytes, value)
+        .map_err(|source| BundleError::Json { what, source })?;
+    Ok(bytes.into_inner())
+}
+
+/// The error tells the place and nothing of the content, which may speak of a person.
+pub(crate) fn from_json<T: for<'d> Deserialize<'d>>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        format!("its content cannot be understood (line {}, {:?})", error.line(), error.classify())
+    })
+}
+
+fn check_format(format: u32, expected: u32) -> Result<(), String> {
+    if format == expected {
         return Ok(());
     }
-    Err(format!("it has format {format}, this version reads format {FORMAT}"))
+    Err(format!("it has format {format} where {expected} belongs"))
 }
 
 fn sha256(bytes: &[u8]) -> String {

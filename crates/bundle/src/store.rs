@@ -1,42 +1,57 @@
-//! The store: captures on disk, each under its tag.
+//! The store: captures on disk, encrypted, each under its tag.
 //!
 //! ```text
 //! STORE/
 //!   .lock                      writers hold it alone, readers together
-//!   tag-<name>-<hash>/         one tag
-//!     current.json             names the generation that counts
+//!   store.header               format, salt, and what tells whether a key is the right one
+//!   kept-<keyed hash>/         one tag
+//!     current                  names the tag and the generation that counts
 //!     gen-<random>/            one saved capture
-//!       manifest.json          record, and size and sha256 of every image
-//!       si_selfie_<t>.jpg  si_liveness_<t>.jpg ...
-//!       job.json  job.lock     how far its job has come, who is at it
+//!       manifest               record, and size and sha256 of every image
+//!       image-0  image-1 ...   the images, in the order in which they were taken
+//!       job  job.lock          how far its job has come, who is at it
 //! ```
 //!
-//! A save writes a whole new generation through to the disk and then replaces `current.json` in
-//! one step; a clear renames the tag's directory away in one step. So whatever a crash leaves
-//! behind is not pointed to: readers do not see it, and the next save or clear removes it. The
-//! system drops a dead process's lock.
+//! Every file but the locks (which are empty) and the header is encrypted with a key of its own,
+//! made of the store's key and the file's place. Of the captures, somebody without the key sees how
+//! many there are, how large their files, when they were written, and whether a job was begun.
+//! `docs/store.md` tells it all; [`sealed`](crate::sealed) the format of the files.
+//!
+//! A save writes a whole new generation through to the disk and then replaces `current` in one
+//! step; a clear renames the tag's directory away in one step. So whatever a crash leaves behind is
+//! not pointed to: readers do not see it, and the next save or clear removes it. The system drops a
+//! dead process's lock.
+//!
+//! Captures of older versions, which did not encrypt, are encrypted when the store is opened: each
+//! is saved as any other and then its old directory is renamed away, so that a process that is
+//! killed in between has only to begin with that tag again.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use liveface_core::Verdict;
+use zeroize::Zeroizing;
 
-use crate::capture::Capture;
-use crate::disk::{self, Sharing};
+use crate::capture::{Capture, is_file_name};
+use crate::disk::{self, Sharing, names_in};
 use crate::error::BundleError;
 use crate::job::{JobStage, JobState};
-use crate::keys::{KeyProvider, StoreKey};
-use crate::manifest::{GENERATION_PREFIX, Manifest, Pointer};
+use crate::keys::KeyProvider;
+use crate::manifest::{GENERATION_PREFIX, Manifest, Pointer, from_json, image_file};
+use crate::plain::Plain;
+use crate::sealed::{FORMAT, Header, Place, Vault, is_directory_name, sealed_length};
 use crate::submission::Submission;
-use crate::tag::{TAG_PREFIX, Tag};
+use crate::tag::Tag;
 use crate::text::now;
 
 const LOCK: &str = ".lock";
+const HEADER: &str = "store.header";
 const TRASH_PREFIX: &str = ".trash-";
-const POINTER: &str = "current.json";
-const MANIFEST: &str = "manifest.json";
-const JOB: &str = "job.json";
+const POINTER: &str = "current";
+const MANIFEST: &str = "manifest";
+const JOB: &str = "job";
 const JOB_LOCK: &str = "job.lock";
 
 /// Whether a tag's capture was submitted.
@@ -50,7 +65,7 @@ pub enum TagState {
     Submitting,
     /// The job's final answer is here.
     Submitted,
-    /// A file of it cannot be read: it can only be saved anew or cleared. Loading or submitting it
+    /// A file of it cannot be read: it can only be replaced or cleared. Loading or submitting it
     /// says which file.
     Damaged,
 }
@@ -71,28 +86,62 @@ pub struct TagSummary {
     pub created: Option<String>,
 }
 
-/// Captures in a directory. Any number of processes and threads may use one directory at once.
+/// How long and how many captures are kept: what [`Store::retain`] enforces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// The longest time since a capture was saved. It is there for privacy, so it holds for captures
+    /// that were never submitted too.
+    pub max_age: Option<Duration>,
+    /// The most captures.
+    pub max_count: Option<usize>,
+}
+
+/// Captures in a directory, encrypted. Any number of processes and threads may use one directory at
+/// once.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
-    #[expect(dead_code, reason = "files are encrypted next")]
-    key: StoreKey,
+    vault: Arc<Vault>,
 }
 
 impl Store {
     /// The store in the directory `path`, encrypted with the key of `keys`. Both are made when they
     /// are missing. On Unix the directories and files are for their owner only.
     ///
+    /// Captures that an older version kept there unencrypted are encrypted now. One that is damaged
+    /// is left as it is, for [`tags`](Self::tags) to list and [`clear`](Self::clear) to remove.
+    ///
     /// # Errors
-    /// When the directory or the key cannot be made or used.
+    /// When the directory or the key cannot be made or used, the key is not the one that the store
+    /// is encrypted with or is missing while there are captures, the store's header is damaged or of
+    /// a newer version, or captures of an older version cannot be encrypted (none is lost then).
     pub fn open(path: impl AsRef<Path>, keys: &dyn KeyProvider) -> Result<Self, BundleError> {
         let path = path.as_ref();
         let root = std::path::absolute(path).map_err(BundleError::io("find", path))?;
         disk::create_directories(&root)?;
-        let key = keys.existing()?.map_or_else(|| keys.create(), Ok)?;
-        let store = Self { root, key };
-        store.lock(Sharing::Shared)?;
-        Ok(store)
+        let ready = |vault| Self { root: root.clone(), vault: Arc::new(vault) };
+        {
+            let _lock = disk::lock(&root.join(LOCK), Sharing::Shared)?;
+            let to_do = |name: &String| is_plain(&root, name) || name.starts_with(TRASH_PREFIX);
+            if let Some(vault) = unlock(&root, keys)?
+                && !names_in(&root)?.iter().any(to_do)
+            {
+                return Ok(ready(vault));
+            }
+        }
+        let _lock = disk::lock(&root.join(LOCK), Sharing::Exclusive)?;
+        let found = unlock(&root, keys)?;
+        let older: Vec<_> =
+            names_in(&root)?.into_iter().filter(|name| is_plain(&root, name)).collect();
+        let opened = found.map_or_else(|| begin(&root, keys), Ok).map(ready).and_then(|store| {
+            // What a clear left behind is of no use to anybody, and is no reason to fail.
+            let _ = store.empty_trash();
+            store.encrypt_older(&older).map(|()| store)
+        });
+        opened.map_err(|source| match older.is_empty() {
+            true => source,
+            false => BundleError::Migration { store: root.clone(), source: source.into() },
+        })
     }
 
     /// The directory.
@@ -101,39 +150,156 @@ impl Store {
         &self.root
     }
 
-    /// Keeps `capture` under `tag`. An earlier capture under the tag, with its job, is replaced.
+    /// Keeps `capture` under `tag`, which must not be in use.
     ///
     /// # Errors
-    /// When two images have one name, the record holds a number that is not finite, or the disk
-    /// refuses; the tag then has the earlier capture or, if all but the last step was done, the
-    /// new one.
+    /// When there is something under the tag already ([`BundleError::TagInUse`]; see
+    /// [`replace`](Self::replace)), two images have one name, the record holds a number that is not
+    /// finite, or the disk refuses; there is nothing under the tag then or, if all but the last step
+    /// was done, the capture.
     pub fn save(&self, tag: &Tag, capture: &Capture) -> Result<(), BundleError> {
+        self.keep(tag, capture, false)
+    }
+
+    /// As [`save`](Self::save), but an earlier capture under the tag, with its job, is replaced.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save); the tag then has the earlier capture or, if all but the last step
+    /// was done, the new one.
+    pub fn replace(&self, tag: &Tag, capture: &Capture) -> Result<(), BundleError> {
+        self.keep(tag, capture, true)
+    }
+
+    /// Whether there is something under `tag`, be it damaged: then [`save`](Self::save) refuses it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn contains(&self, tag: &Tag) -> Result<bool, BundleError> {
+        let _lock = self.lock(Sharing::Shared)?;
+        self.is_used(tag)
+    }
+
+    fn is_used(&self, tag: &Tag) -> Result<bool, BundleError> {
+        match self.pointer(tag) {
+            Ok(_) | Err(BundleError::Damaged { .. }) => Ok(true),
+            Err(BundleError::NoSuchTag { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn keep(&self, tag: &Tag, capture: &Capture, replace: bool) -> Result<(), BundleError> {
         capture.check_names()?;
         let manifest = Manifest::new(capture, now()).to_bytes()?;
         let _lock = self.lock(Sharing::Exclusive)?;
+        if !replace && self.is_used(tag)? {
+            return Err(BundleError::TagInUse { tag: tag.clone() });
+        }
         self.empty_trash()?;
-        let directory = self.root.join(tag.directory_name());
+        self.write(tag, capture, &manifest, None)?;
+        // A damaged capture of an older version, which was not encrypted. What cannot be removed
+        // here is removed with the tag.
+        let _ = self.discard(&self.root.join(tag.plain_directory_name()));
+        Ok(())
+    }
+
+    /// Makes `capture`, with its job, what is under `tag`. The lock is held.
+    fn write(
+        &self,
+        tag: &Tag,
+        capture: &Capture,
+        manifest: &[u8],
+        job: Option<&[u8]>,
+    ) -> Result<(), BundleError> {
+        let name = self.vault.directory_name(tag);
+        let directory = self.root.join(&name);
         disk::create_directories(&directory)?;
         disk::sync_directory(&self.root)?;
         // A pointer that cannot be read is replaced like any other.
-        let earlier = self.pointer(tag).ok().map(|pointer| pointer.generation);
+        let earlier = self.pointer_in(&name).ok().flatten().map(|pointer| pointer.generation);
         sweep(&directory, earlier.as_deref())?;
         let generation = format!("{GENERATION_PREFIX}{}", disk::random_name()?);
         let path = directory.join(&generation);
-        let written = write_generation(&path, capture, &manifest).and_then(|()| {
-            let pointer = Pointer::new(tag, &generation, &manifest).to_bytes()?;
-            disk::replace(&directory.join(POINTER), &pointer)
-        });
+        let written =
+            self.write_generation(&name, &generation, capture, manifest, job).and_then(|()| {
+                let pointer = Pointer::new(tag, &generation, self.next_number()?, manifest);
+                let place = Place { directory: &name, generation: "", file: POINTER };
+                let sealed = self.vault.seal(place, &pointer.to_bytes()?)?;
+                disk::replace(&self.file(place), &sealed)
+            });
         // What cannot be removed here is not pointed to, and is removed by the next save or clear.
-        match (&written, earlier, self.current_generation(tag)) {
+        let current = self.pointer_in(&name);
+        match (&written, earlier, current) {
             (Ok(()), Some(earlier), _) => _ = disk::remove_tree(&directory.join(earlier)),
             // It failed, and surely before the pointer was replaced.
-            (Err(_), _, Ok(current)) if current.as_ref() != Some(&generation) => {
+            (Err(_), _, Ok(current))
+                if current.as_ref().map(|current| &current.generation) != Some(&generation) =>
+            {
                 _ = disk::remove_tree(&path);
             }
             _ => {}
         }
         written
+    }
+
+    fn write_generation(
+        &self,
+        directory: &str,
+        generation: &str,
+        capture: &Capture,
+        manifest: &[u8],
+        job: Option<&[u8]>,
+    ) -> Result<(), BundleError> {
+        let path = self.root.join(directory).join(generation);
+        disk::create_directories(&path)?;
+        let write = |file: &str, bytes: &[u8]| {
+            let place = Place { directory, generation, file };
+            disk::write_new(&self.file(place), &self.vault.seal(place, bytes)?)
+        };
+        for (number, image) in capture.images.iter().enumerate() {
+            write(&image_file(number), &image.jpeg)?;
+        }
+        write(MANIFEST, manifest)?;
+        job.map_or(Ok(()), |job| write(JOB, job))?;
+        disk::sync_directory(&path)?;
+        disk::sync_directory(&self.root.join(directory))
+    }
+
+    /// One more than the newest capture has.
+    fn next_number(&self) -> Result<u64, BundleError> {
+        let names = names_in(&self.root)?;
+        let tags = names.iter().filter(|name| is_directory_name(name));
+        let numbers = tags.filter_map(|name| Some(self.pointer_in(name).ok()??.number));
+        Ok(numbers.max().unwrap_or_default().saturating_add(1))
+    }
+
+    /// Encrypts the captures in `directories`, which an older version wrote.
+    fn encrypt_older(&self, directories: &[String]) -> Result<(), BundleError> {
+        let mut older = Vec::new();
+        for name in directories {
+            let directory = self.root.join(name);
+            match Plain::read(&directory) {
+                Ok(Some(plain)) => older.push(plain),
+                // The first save under this tag did not come to its end.
+                Ok(None) => self.discard(&directory)?,
+                Err(BundleError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // The order of saves is kept.
+        older.sort_by(|a, b| a.manifest.created.cmp(&b.manifest.created));
+        for plain in older {
+            let capture = match plain.capture() {
+                Ok(capture) => capture,
+                Err(BundleError::Damaged { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let _held = plain.hold()?;
+            let manifest = Manifest::new(&capture, plain.manifest.created.clone()).to_bytes()?;
+            let job = plain.job.as_ref().map(|job| job.as_slice());
+            self.write(&plain.pointer.tag, &capture, &manifest, job)?;
+            self.discard(&plain.directory)?;
+        }
+        Ok(())
     }
 
     /// The capture under `tag`, every byte checked against what was saved.
@@ -145,43 +311,53 @@ impl Store {
         self.load_generation(&self.pointer(tag)?)
     }
 
-    /// Every tag, oldest capture first; before them, what is damaged.
+    /// Every tag in the order in which the captures were saved; before them, what is damaged.
     ///
     /// # Errors
     /// When the store cannot be read. A tag that cannot is [`TagState::Damaged`].
     pub fn tags(&self) -> Result<Vec<TagSummary>, BundleError> {
         let _lock = self.lock(Sharing::Shared)?;
+        Ok(self.listed()?.into_iter().map(|(_, summary)| summary).collect())
+    }
+
+    /// The tags with their numbers, in order. A lock is held.
+    fn listed(&self) -> Result<Vec<(u64, TagSummary)>, BundleError> {
+        let damaged = |tag| {
+            let state = TagState::Damaged;
+            (0, TagSummary { tag, images: 0, verdict: None, state, created: None })
+        };
         let mut tags = Vec::new();
         for name in names_in(&self.root)? {
-            tags.extend(self.summary(&name).unwrap_or_else(|_| {
-                let state = TagState::Damaged;
-                let tag = Tag::of_directory(&name)?;
-                Some(TagSummary { tag, images: 0, verdict: None, state, created: None })
-            }));
+            tags.extend(if is_plain(&self.root, &name) {
+                Some(damaged(Tag::new(&name)?))
+            } else if is_directory_name(&name) {
+                match self.pointer_in(&name) {
+                    // The first save under this tag did not come to its end.
+                    Ok(None) => None,
+                    Ok(Some(pointer)) => {
+                        let summary = self.summary(&pointer);
+                        Some(summary.unwrap_or_else(|_| damaged(pointer.tag)))
+                    }
+                    Err(_) => Some(damaged(Tag::new(&name)?)),
+                }
+            } else {
+                None
+            });
         }
-        tags.sort_by(|a, b| (&a.created, &a.tag).cmp(&(&b.created, &b.tag)));
+        tags.sort_by(|(a, x), (b, y)| (a, &x.tag).cmp(&(b, &y.tag)));
         Ok(tags)
     }
 
-    /// The tag in the directory `name`; `None` when there is none.
-    fn summary(&self, name: &str) -> Result<Option<TagSummary>, BundleError> {
-        let path = self.root.join(name).join(POINTER);
-        // Without a pointer, the first save under this tag did not come to its end.
-        if !name.starts_with(TAG_PREFIX) {
-            return Ok(None);
-        }
-        let Some(pointer) = read_pointer(&path)? else { return Ok(None) };
-        if pointer.tag.directory_name() != name {
-            return Err(BundleError::damaged(path, "it names another tag"));
-        }
-        let manifest = self.manifest(&pointer)?;
-        Ok(Some(TagSummary {
+    fn summary(&self, pointer: &Pointer) -> Result<(u64, TagSummary), BundleError> {
+        let manifest = self.manifest(pointer)?;
+        let summary = TagSummary {
             images: manifest.image_count(),
             verdict: Some(manifest.record.verdict),
-            state: state(self.read_job(&pointer)?.as_ref()),
+            state: state(self.read_job(pointer)?.as_ref()),
             created: Some(manifest.created),
-            tag: pointer.tag,
-        }))
+            tag: pointer.tag.clone(),
+        };
+        Ok((pointer.number, summary))
     }
 
     /// The tags whose captures have no job yet, oldest first.
@@ -193,16 +369,57 @@ impl Store {
         Ok(idle.map(|summary| summary.tag).collect())
     }
 
-    /// The image files of `tag`, the selfie first. They stay until the tag is saved or cleared.
+    /// The names of `tag`'s images as in its upload zip, the selfie first.
     ///
     /// # Errors
     /// When there is no such tag or it is damaged.
-    pub fn image_files(&self, tag: &Tag) -> Result<Vec<PathBuf>, BundleError> {
+    pub fn image_names(&self, tag: &Tag) -> Result<Vec<String>, BundleError> {
         let _lock = self.lock(Sharing::Shared)?;
-        let pointer = self.pointer(tag)?;
-        let directory = self.generation(&pointer);
-        let manifest = self.manifest(&pointer)?;
-        Ok(manifest.files().into_iter().map(|file| directory.join(file)).collect())
+        Ok(self.manifest(&self.pointer(tag)?)?.image_names())
+    }
+
+    /// Writes `tag`'s images to `folder`, **decrypted**, for an app that must show them; gives their
+    /// paths, the selfie first. Removing them is up to the app.
+    ///
+    /// The folder is made if it is missing; on Unix a folder that is made, and the files, are for
+    /// their owner only. Images of an earlier export to the folder (`si_selfie_*.jpg`,
+    /// `si_liveness_*.jpg`) are removed.
+    ///
+    /// # Errors
+    /// When there is no such tag, it is damaged, the folder lies in the store, or the disk refuses;
+    /// what was written then is removed again.
+    pub fn export_images(
+        &self,
+        tag: &Tag,
+        folder: impl AsRef<Path>,
+    ) -> Result<Vec<PathBuf>, BundleError> {
+        let folder = folder.as_ref();
+        let capture = self.load(tag)?;
+        let whole = std::path::absolute(folder).map_err(BundleError::io("find", folder))?;
+        let real = whole.ancestors().find_map(|path| fs::canonicalize(path).ok());
+        let root = fs::canonicalize(&self.root).map_err(BundleError::io("find", &self.root))?;
+        if real.is_none_or(|real| real.starts_with(root)) {
+            let rule = "a folder in the store is for encrypted files only";
+            return Err(BundleError::Export { path: folder.to_owned(), rule });
+        }
+        disk::create_directories(folder)?;
+        for name in names_in(folder)?.iter().filter(|name| is_file_name(name)) {
+            let path = folder.join(name);
+            fs::remove_file(&path).map_err(BundleError::io("remove", &path))?;
+        }
+        let mut written: Vec<PathBuf> = Vec::new();
+        for image in capture.upload_order() {
+            written.push(folder.join(image.file_name()));
+            if let Some(path) = written.last()
+                && let Err(error) = disk::write_new(path, &image.jpeg)
+            {
+                for path in &written {
+                    let _ = disk::remove_tree(path);
+                }
+                return Err(error);
+            }
+        }
+        Ok(written)
     }
 
     /// Removes the capture under `tag`, whatever state it is in.
@@ -219,17 +436,57 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or a capture cannot be removed.
     pub fn clear_submitted(&self) -> Result<usize, BundleError> {
+        let _lock = self.lock(Sharing::Exclusive)?;
         let mut cleared = 0;
-        for summary in self.tags()?.iter().filter(|tag| tag.state == TagState::Submitted) {
-            let _lock = self.lock(Sharing::Exclusive)?;
-            // It may have been captured again or cleared since the list was made.
-            let job = self.pointer(&summary.tag).and_then(|pointer| self.read_job(&pointer));
-            if job.is_ok_and(|job| state(job.as_ref()) == TagState::Submitted) {
+        for (_, summary) in self.listed()? {
+            if summary.state == TagState::Submitted {
                 self.clear_locked(&summary.tag)?;
                 cleared += 1;
             }
         }
         Ok(cleared)
+    }
+
+    /// Removes what is older than `limits` allow, and then what is too much: the submitted captures
+    /// first, and of each kind those that were saved first. Gives the removed tags.
+    ///
+    /// A capture that is being submitted at this moment, in any process, is left; so is what is
+    /// damaged, because nobody knows what it is. A capture from after `now` has no age: a clock that
+    /// was set back removes nothing. Which capture is older than another is counted, and not told by
+    /// the clock.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a capture cannot be removed.
+    pub fn retain(&self, limits: &Retention, now: SystemTime) -> Result<Vec<Tag>, BundleError> {
+        let _lock = self.lock(Sharing::Exclusive)?;
+        let mut kept = self.listed()?;
+        kept.retain(|(_, summary)| summary.state != TagState::Damaged);
+        kept.sort_by_key(|(_, summary)| summary.state != TagState::Submitted);
+        let mut removed = Vec::new();
+        let is_old = |summary: &TagSummary| {
+            let created = summary.created.as_ref().and_then(|text| text.parse().ok());
+            let age = created.and_then(|at: jiff::Timestamp| now.duration_since(at.into()).ok());
+            limits.max_age.is_some_and(|most| age.is_some_and(|age| age > most))
+        };
+        let (old, young): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, s)| is_old(s));
+        let mut count = old.len() + young.len();
+        let old_count = old.len();
+        for (index, (_, summary)) in old.into_iter().chain(young).enumerate() {
+            let too_many = limits.max_count.is_some_and(|most| count > most);
+            if (index < old_count || too_many) && !self.is_busy(&summary.tag)? {
+                self.clear_locked(&summary.tag)?;
+                removed.push(summary.tag);
+                count -= 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Whether somebody submits `tag`'s capture at this moment. The lock is held.
+    fn is_busy(&self, tag: &Tag) -> Result<bool, BundleError> {
+        let pointer = self.pointer(tag)?;
+        let lock = self.file(place(&self.vault.directory_name(tag), &pointer, JOB_LOCK));
+        Ok(lock.exists() && disk::try_lock(&lock)?.is_none())
     }
 
     /// How far the job of `tag`'s capture has come; `None` when no job was begun.
@@ -249,7 +506,7 @@ impl Store {
     pub fn submission(&self, tag: &Tag) -> Result<Submission, BundleError> {
         let _lock = self.lock(Sharing::Exclusive)?;
         let pointer = self.pointer(tag)?;
-        let lock = self.generation(&pointer).join(JOB_LOCK);
+        let lock = self.file(place(&self.vault.directory_name(tag), &pointer, JOB_LOCK));
         let lock = disk::try_lock(&lock)?.ok_or_else(|| BundleError::Busy { tag: tag.clone() })?;
         Ok(Submission::new(self.clone(), pointer, lock))
     }
@@ -279,105 +536,142 @@ impl Store {
         let bytes = crate::manifest::to_json("the job", job)?;
         let _lock = self.lock(Sharing::Exclusive)?;
         self.check_current(pointer)?;
-        disk::replace(&self.generation(pointer).join(JOB), &bytes)
+        let directory = self.vault.directory_name(&pointer.tag);
+        let place = place(&directory, pointer, JOB);
+        disk::replace(&self.file(place), &self.vault.seal(place, &bytes)?)
     }
 
     /// Removes the job from the capture that `pointer` names, and from no other.
     pub(crate) fn forget_submission_job(&self, pointer: &Pointer) -> Result<(), BundleError> {
         let _lock = self.lock(Sharing::Exclusive)?;
         self.check_current(pointer)?;
-        let directory = self.generation(pointer);
-        disk::remove_tree(&directory.join(JOB))?;
-        disk::sync_directory(&directory)
+        let directory = self.vault.directory_name(&pointer.tag);
+        disk::remove_tree(&self.file(place(&directory, pointer, JOB)))?;
+        disk::sync_directory(&self.root.join(directory).join(&pointer.generation))
     }
 
     fn check_current(&self, pointer: &Pointer) -> Result<(), BundleError> {
-        if self.current_generation(&pointer.tag)?.as_ref() == Some(&pointer.generation) {
-            return Ok(());
-        }
-        Err(BundleError::Replaced { tag: pointer.tag.clone() })
-    }
-
-    /// The generation that counts; `None` when there is no such tag.
-    fn current_generation(&self, tag: &Tag) -> Result<Option<String>, BundleError> {
-        match self.pointer(tag) {
-            Ok(pointer) => Ok(Some(pointer.generation)),
-            Err(BundleError::NoSuchTag { .. }) => Ok(None),
+        match self.pointer(&pointer.tag) {
+            Ok(current) if current.generation == pointer.generation => Ok(()),
+            Ok(_) | Err(BundleError::NoSuchTag { .. }) => {
+                Err(BundleError::Replaced { tag: pointer.tag.clone() })
+            }
             Err(error) => Err(error),
         }
     }
 
     fn lock(&self, sharing: Sharing) -> Result<File, BundleError> {
-        disk::lock(&self.root.join(LOCK), sharing)
+        let lock = disk::lock(&self.root.join(LOCK), sharing)?;
+        // What would be written with keys that the header does not stand for could never be read.
+        if read_header(&self.root)?.as_ref() == Some(self.vault.header()) {
+            return Ok(lock);
+        }
+        let what = "it is not the one that the store was opened with";
+        Err(BundleError::Header { path: self.root.join(HEADER), what })
     }
 
-    /// The directory of `tag`. A damaged one may be listed by its directory's name.
-    fn directory(&self, tag: &Tag) -> PathBuf {
-        let own = self.root.join(tag.directory_name());
-        let listed = self.root.join(tag.as_str());
-        let is_damaged = Tag::of_directory(tag.as_str()).as_ref() == Some(tag)
-            && !own.exists()
-            && read_pointer(&listed.join(POINTER)).is_err();
-        if is_damaged { listed } else { own }
+    /// The path of the file at `place`.
+    fn file(&self, place: Place<'_>) -> PathBuf {
+        self.root.join(place.directory).join(place.generation).join(place.file)
     }
 
-    fn generation(&self, pointer: &Pointer) -> PathBuf {
-        self.directory(&pointer.tag).join(&pointer.generation)
+    /// The directory of `tag`. A damaged one may be listed by its directory's name, or be one of an
+    /// older version.
+    fn directory_name(&self, tag: &Tag) -> String {
+        let own = self.vault.directory_name(tag);
+        if self.root.join(&own).exists() {
+            return own;
+        }
+        let listed = tag.as_str();
+        let is_damaged = is_plain(&self.root, listed)
+            || is_directory_name(listed) && self.pointer_in(listed).is_err();
+        if is_damaged {
+            return listed.to_owned();
+        }
+        Some(tag.plain_directory_name()).filter(|name| is_plain(&self.root, name)).unwrap_or(own)
     }
 
     fn pointer(&self, tag: &Tag) -> Result<Pointer, BundleError> {
-        let path = self.directory(tag).join(POINTER);
-        match read_pointer(&path)? {
-            None => Err(BundleError::NoSuchTag { tag: tag.clone() }),
-            Some(pointer) if pointer.tag != *tag => {
-                Err(BundleError::damaged(path, "it names another tag"))
-            }
-            Some(pointer) => Ok(pointer),
+        let directory = self.directory_name(tag);
+        if is_plain(&self.root, &directory) {
+            let what = "an older version kept it unencrypted, and a file of it is damaged";
+            return Err(BundleError::damaged(self.root.join(directory), what));
         }
+        self.pointer_in(&directory)?.ok_or_else(|| BundleError::NoSuchTag { tag: tag.clone() })
+    }
+
+    /// The pointer in the tag's directory of that name.
+    fn pointer_in(&self, directory: &str) -> Result<Option<Pointer>, BundleError> {
+        let place = Place { directory, generation: "", file: POINTER };
+        let Some(bytes) = self.read_if_there(place)? else { return Ok(None) };
+        let damaged = |what| BundleError::damaged(self.file(place), what);
+        let pointer = Pointer::parse(&bytes, FORMAT).map_err(damaged)?;
+        if self.vault.directory_name(&pointer.tag) != directory {
+            return Err(damaged("it names another tag".to_owned()));
+        }
+        Ok(Some(pointer))
     }
 
     fn manifest(&self, pointer: &Pointer) -> Result<Manifest, BundleError> {
-        let path = self.generation(pointer).join(MANIFEST);
-        let bytes = read_kept(&path)?;
-        Manifest::parse(&bytes, pointer).map_err(|what| BundleError::damaged(path, what))
+        let directory = self.vault.directory_name(&pointer.tag);
+        let place = place(&directory, pointer, MANIFEST);
+        Manifest::parse(&self.read(place)?, pointer)
+            .map_err(|what| BundleError::damaged(self.file(place), what))
     }
 
     fn load_generation(&self, pointer: &Pointer) -> Result<Capture, BundleError> {
-        let directory = self.generation(pointer);
+        let directory = self.vault.directory_name(&pointer.tag);
         self.manifest(pointer)?.into_capture(
             |file, size| {
-                let path = directory.join(file);
-                // A file of another size is not read: it may be of any size.
-                match fs::metadata(&path) {
-                    Ok(metadata) if metadata.len() != size => {
-                        Err(BundleError::damaged(path, "its size is not the recorded one"))
-                    }
-                    _ => read_kept(&path),
-                }
+                let place = place(&directory, pointer, file);
+                let sealed = disk::read_sized(&self.file(place), sealed_length(size))?;
+                self.opened(place, &sealed)
             },
-            |file, what| BundleError::damaged(directory.join(file), what),
+            |file, what| BundleError::damaged(self.file(place(&directory, pointer, file)), what),
         )
     }
 
     fn read_job(&self, pointer: &Pointer) -> Result<Option<JobState>, BundleError> {
-        let path = self.generation(pointer).join(JOB);
-        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
-        let job = serde_json::from_slice(&bytes);
-        // The parser's message may hold what it read.
-        job.map(Some).map_err(|_| BundleError::damaged(path, "it is not a job's state"))
+        let directory = self.vault.directory_name(&pointer.tag);
+        let place = place(&directory, pointer, JOB);
+        let Some(bytes) = self.read_if_there(place)? else { return Ok(None) };
+        let job = from_json(&bytes);
+        job.map(Some).map_err(|what| BundleError::damaged(self.file(place), what))
+    }
+
+    /// Decrypts a file that a capture must have.
+    fn read(&self, place: Place<'_>) -> Result<Zeroizing<Vec<u8>>, BundleError> {
+        self.opened(place, &disk::read(&self.file(place))?)
+    }
+
+    fn read_if_there(&self, place: Place<'_>) -> Result<Option<Zeroizing<Vec<u8>>>, BundleError> {
+        let sealed = disk::read_if_there(&self.file(place))?;
+        sealed.map(|sealed| self.opened(place, &sealed)).transpose()
+    }
+
+    fn opened(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, BundleError> {
+        let opened = self.vault.open(place, sealed);
+        opened.map_err(|what| BundleError::damaged(self.file(place), what))
     }
 
     fn clear_locked(&self, tag: &Tag) -> Result<(), BundleError> {
         self.empty_trash()?;
-        let directory = self.directory(tag);
-        let existed = directory.join(POINTER).exists();
+        let name = self.directory_name(tag);
+        let directory = self.root.join(&name);
+        let existed = directory.join(POINTER).exists() || is_plain(&self.root, &name);
+        self.discard(&directory)?;
+        if existed { Ok(()) } else { Err(BundleError::NoSuchTag { tag: tag.clone() }) }
+    }
+
+    /// Removes a directory of the store: at once for readers, then from the disk.
+    fn discard(&self, directory: &Path) -> Result<(), BundleError> {
         if directory.exists() {
             let trash = self.root.join(format!("{TRASH_PREFIX}{}", disk::random_name()?));
-            disk::rename(&directory, &trash)?;
+            disk::rename(directory, &trash)?;
             disk::remove_tree(&trash)?;
             disk::sync_directory(&self.root)?;
         }
-        if existed { Ok(()) } else { Err(BundleError::NoSuchTag { tag: tag.clone() }) }
+        Ok(())
     }
 
     /// Removes what a clear that was cut short left. Only a writer that holds the lock may.
@@ -391,6 +685,47 @@ impl Store {
     }
 }
 
+/// Where the file of that name of a generation lies.
+fn place<'p>(directory: &'p str, pointer: &'p Pointer, file: &'p str) -> Place<'p> {
+    Place { directory, generation: &pointer.generation, file }
+}
+
+/// Whether `name` is the directory of a tag of an older version, which did not encrypt.
+fn is_plain(root: &Path, name: &str) -> bool {
+    Tag::is_plain_directory_name(name) && root.join(name).is_dir()
+}
+
+fn read_header(root: &Path) -> Result<Option<Header>, BundleError> {
+    let path = root.join(HEADER);
+    disk::read_if_there(&path)?.map(|bytes| Header::parse(&bytes, &path)).transpose()
+}
+
+/// The keys of the store in `root`; `None` when it has no header or no key yet, and no captures that
+/// need them.
+fn unlock(root: &Path, keys: &dyn KeyProvider) -> Result<Option<Vault>, BundleError> {
+    let needed = names_in(root)?.iter().any(|name| is_directory_name(name));
+    let store = || root.to_owned();
+    let Some(header) = read_header(root)? else {
+        let (path, what) = (root.join(HEADER), "it is missing");
+        return if needed { Err(BundleError::Header { path, what }) } else { Ok(None) };
+    };
+    let Some(key) = keys.existing()? else {
+        let missing = || BundleError::KeyMissing { store: store(), keys: keys.name() };
+        return if needed { Err(missing()) } else { Ok(None) };
+    };
+    let wrong = || BundleError::WrongKey { store: store(), keys: keys.name() };
+    header.unlock(&key).ok_or_else(wrong).map(Some)
+}
+
+/// Gives a store without encrypted captures its header, and a key if there is none.
+fn begin(root: &Path, keys: &dyn KeyProvider) -> Result<Vault, BundleError> {
+    let key = keys.existing()?.map_or_else(|| keys.create(), Ok)?;
+    let header = Header::new(&key)?;
+    disk::replace(&root.join(HEADER), &header.to_bytes())?;
+    let wrong = || BundleError::WrongKey { store: root.to_owned(), keys: keys.name() };
+    header.unlock(&key).ok_or_else(wrong)
+}
+
 /// Removes what crashed writers left in a tag's directory. Only a writer that holds the lock may:
 /// then no other writer is alive.
 fn sweep(directory: &Path, current: Option<&str>) -> Result<(), BundleError> {
@@ -402,48 +737,6 @@ fn sweep(directory: &Path, current: Option<&str>) -> Result<(), BundleError> {
     Ok(())
 }
 
-fn write_generation(path: &Path, capture: &Capture, manifest: &[u8]) -> Result<(), BundleError> {
-    disk::create_directories(path)?;
-    for image in &capture.images {
-        disk::write_new(&path.join(image.file_name()), &image.jpeg)?;
-    }
-    disk::write_new(&path.join(MANIFEST), manifest)?;
-    disk::sync_directory(path)?;
-    path.parent().map_or(Ok(()), disk::sync_directory)
-}
-
-fn read_pointer(path: &Path) -> Result<Option<Pointer>, BundleError> {
-    let Some(bytes) = read_if_there(path)? else { return Ok(None) };
-    Pointer::parse(&bytes).map(Some).map_err(|what| BundleError::damaged(path, what))
-}
-
-/// Reads a file that a capture must have.
-fn read_kept(path: &Path) -> Result<Vec<u8>, BundleError> {
-    read_if_there(path)?.ok_or_else(|| BundleError::damaged(path, "it is missing"))
-}
-
-fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, BundleError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        // A stray file where a tag's directory would be is not a tag either.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(BundleError::io("read", path)(error)),
-    }
-}
-
-/// The names in a directory, sorted. A name that is not UTF-8 is nothing of ours.
-fn names_in(directory: &Path) -> Result<Vec<String>, BundleError> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory).map_err(BundleError::io("read", directory))? {
-        let entry = entry.map_err(BundleError::io("read", directory))?;
-        names.extend(entry.file_name().into_string().ok());
-    }
-    names.sort();
-    Ok(names)
-}
-
 fn state(job: Option<&JobState>) -> TagState {
     match job.map(|job| job.stage) {
         None => TagState::Idle,
@@ -451,6 +744,10 @@ fn state(job: Option<&JobState>) -> TagState {
         Some(JobStage::Final) => TagState::Submitted,
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/common/older.rs"]
+mod older;
 
 #[cfg(test)]
 mod tests {
@@ -461,6 +758,7 @@ mod tests {
     use super::*;
     use crate::capture::CapturedImage;
     use crate::disk::crash;
+    use crate::keys::StoreKey;
 
     /// A capture whose every part tells `number`.
     fn capture(number: u8) -> Capture {
@@ -470,7 +768,7 @@ mod tests {
             t_ms: u64::from(number) * 1000 + u64::from(index),
             width: 4,
             height: 3,
-            jpeg: vec![number; 50 + usize::from(index)],
+            jpeg: vec![number; 50 + usize::from(index)].into(),
         };
         Capture {
             images: vec![image(ShotKind::Liveness, 0), image(ShotKind::Selfie, 0)],
@@ -521,6 +819,15 @@ mod tests {
         Tag::new("visit/7").unwrap()
     }
 
+    fn key() -> StoreKey {
+        StoreKey::from_bytes([7; 32])
+    }
+
+    /// What lies in the tag's directory.
+    fn names_of(store: &Store) -> Vec<String> {
+        names_in(&store.root.join(store.vault.directory_name(&tag()))).unwrap()
+    }
+
     /// Runs `work` on a store made by `prepare`, crashing after 0, 1, 2, ... steps until it comes
     /// to its end, and has `check` look at what each crash left. Returns how many crashes there were.
     fn at_every_crash(
@@ -530,16 +837,17 @@ mod tests {
     ) -> u32 {
         for steps in 0.. {
             let directory = tempfile::tempdir().unwrap();
-            let store = Store::open(directory.path(), &StoreKey::from_bytes([7; 32])).unwrap();
+            let store = Store::open(directory.path(), &key()).unwrap();
             prepare(&store);
             let done = crash::after(steps, || work(&store)).is_ok();
             check(&store);
             // Whatever lay about, the next save works and leaves nothing of what was before.
-            store.save(&tag(), &capture(9)).unwrap();
+            store.replace(&tag(), &capture(9)).unwrap();
             assert_eq!(store.load(&tag()).unwrap(), capture(9));
-            let names = names_in(&store.directory(&tag())).unwrap();
+            let names = names_of(&store);
             assert_eq!(names.len(), 2, "after {steps} steps: {names:?}");
-            assert_eq!(names_in(&store.root).unwrap(), [LOCK, &tag().directory_name()]);
+            let directory = store.vault.directory_name(&tag());
+            assert_eq!(names_in(&store.root).unwrap(), [LOCK, &directory, HEADER]);
             if done {
                 return steps;
             }
@@ -568,11 +876,9 @@ mod tests {
                 store.submission(&tag()).unwrap().set_job(&job(JobStage::Final)).unwrap();
             },
             |store| {
-                store.save(&tag(), &capture(2))?;
+                store.replace(&tag(), &capture(2))?;
                 // Removing the old generation is the last step and its failure is no failure.
-                names_in(&store.directory(&tag()))
-                    .map(|names| names.len() == 2)
-                    .and_then(|clean| clean.then_some(()).ok_or(BundleError::InfoMismatch))
+                (names_of(store).len() == 2).then_some(()).ok_or(BundleError::InfoMismatch)
             },
             |store| {
                 let found = store.load(&tag()).unwrap();
@@ -623,12 +929,12 @@ mod tests {
     fn a_save_that_fails_in_a_live_process_removes_what_it_wrote() {
         for steps in 0.. {
             let directory = tempfile::tempdir().unwrap();
-            let store = Store::open(directory.path(), &StoreKey::from_bytes([7; 32])).unwrap();
+            let store = Store::open(directory.path(), &key()).unwrap();
             store.save(&tag(), &capture(1)).unwrap();
-            let failed = crash::once_after(steps, || store.save(&tag(), &capture(2))).is_err();
+            let failed = crash::once_after(steps, || store.replace(&tag(), &capture(2))).is_err();
             let found = store.load(&tag()).unwrap();
             assert!(found == capture(1) || found == capture(2));
-            let names = names_in(&store.directory(&tag())).unwrap();
+            let names = names_of(&store);
             let pointer_written = found == capture(2);
             assert!(names.len() == 2 || pointer_written, "after {steps} steps: {names:?}");
             if !failed && names.len() == 2 {
@@ -636,5 +942,81 @@ mod tests {
                 return;
             }
         }
+    }
+
+    /// A store of format 1 with a submitted capture, an idle one, an unfinished one and a damaged one.
+    fn write_older(root: &Path) {
+        for (name, number) in [("visit/7", 1), ("other", 2), ("damaged", 3)] {
+            let capture = capture(number);
+            let images: Vec<older::Image<'_>> = capture
+                .images
+                .iter()
+                .map(|i| {
+                    let kind = if i.kind == ShotKind::Selfie { "selfie" } else { "liveness" };
+                    (i.file_name(), kind, i.index, i.t_ms, i.width, i.height, i.jpeg.as_slice())
+                })
+                .collect();
+            let record = serde_json::to_value(&capture.record).unwrap();
+            let job = serde_json::to_value(job(JobStage::Uploaded)).unwrap();
+            // Not in the order of their names.
+            let created = format!("2026-01-02T03:04:0{}.678Z", 9 - number);
+            older::write(root, name, &created, &images, &record, (number == 1).then_some(&job));
+        }
+        let path = older::generation(root, "damaged").join("si_selfie_3000.jpg");
+        fs::write(path, [9; 50]).unwrap();
+        let path = older::directory(root, "unfinished").join("gen-00");
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("si_selfie_0.jpg"), [9; 50]).unwrap();
+    }
+
+    fn check_encrypted(root: &Path, store: &Store) {
+        assert_eq!(store.load(&tag()).unwrap(), capture(1));
+        assert_eq!(store.job(&tag()).unwrap().unwrap().stage, JobStage::Uploaded);
+        assert_eq!(store.load(&Tag::new("other").unwrap()).unwrap(), capture(2));
+        let tags = store.tags().unwrap();
+        let names: Vec<_> = tags.iter().map(|tag| tag.tag.as_str()).collect();
+        let damaged = Tag::new("damaged").unwrap();
+        assert_eq!(names, [&damaged.plain_directory_name(), "other", "visit/7"]);
+        assert_eq!(tags[2].created.as_deref(), Some("2026-01-02T03:04:08.678Z"));
+        assert_eq!(tags[0].state, TagState::Damaged);
+        let left: Vec<_> =
+            names_in(root).unwrap().into_iter().filter(|name| is_plain(root, name)).collect();
+        assert_eq!(left, [damaged.plain_directory_name()]);
+        assert!(matches!(store.load(&damaged), Err(BundleError::Damaged { .. })));
+        assert!(names_in(root).unwrap().iter().all(|name| !name.starts_with(TRASH_PREFIX)));
+    }
+
+    #[test]
+    fn encrypting_an_older_store_cut_short_anywhere_loses_nothing() {
+        let mut crashes = 0;
+        for steps in 0.. {
+            let directory = tempfile::tempdir().unwrap();
+            let root = directory.path();
+            write_older(root);
+            let first = crash::after(steps, || Store::open(root, &key()));
+            let done = first.is_ok();
+            crashes += u32::from(!done);
+            // Each capture is there whole, in the old form or the new one.
+            for (name, number) in [("visit/7", 1), ("other", 2)] {
+                let plain = Plain::read(&older::directory(root, name)).unwrap();
+                let found = plain.map(|plain| plain.capture().unwrap());
+                let found = found.unwrap_or_else(|| {
+                    let vault = unlock(root, &key()).unwrap().unwrap().into();
+                    let store = Store { root: root.to_owned(), vault };
+                    store.load(&Tag::new(name).unwrap()).unwrap()
+                });
+                assert_eq!(found, capture(number), "after {steps} steps");
+            }
+            let store = first.or_else(|_| Store::open(root, &key())).unwrap();
+            check_encrypted(root, &store);
+            check_encrypted(root, &Store::open(root, &key()).unwrap());
+            // What was damaged goes with the tag.
+            store.replace(&Tag::new("damaged").unwrap(), &capture(4)).unwrap();
+            assert!(names_in(root).unwrap().iter().all(|name| !is_plain(root, name)));
+            if done {
+                break;
+            }
+        }
+        assert!(crashes > 40, "{crashes}");
     }
 }

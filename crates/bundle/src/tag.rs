@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use crate::error::BundleError;
 use crate::text::hex;
 
-/// What the names of tags' directories begin with.
-pub(crate) const TAG_PREFIX: &str = "tag-";
+/// What the names of tags' directories began with before stores were encrypted.
+const PLAIN_PREFIX: &str = "tag-";
 
 /// The name of a capture: 1 to 128 printable characters, chosen by the caller or generated.
 ///
@@ -57,10 +57,9 @@ impl Tag {
         &self.0
     }
 
-    /// The name of the tag's directory: a readable part, and a hash that tells apart what the
-    /// readable part does not. Safe on every file system: ASCII in lower case, at most 77
-    /// characters, never a reserved name.
-    pub(crate) fn directory_name(&self) -> String {
+    /// The name that the tag's directory had before stores were encrypted: a readable part, and a
+    /// hash that tells apart what the readable part does not.
+    pub(crate) fn plain_directory_name(&self) -> String {
         let readable: String = self
             .0
             .chars()
@@ -68,17 +67,18 @@ impl Tag {
             .map(|c| c.to_ascii_lowercase())
             .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
             .collect();
-        format!("{TAG_PREFIX}{readable}-{}", &hex(&Sha256::digest(self.0.as_bytes()))[..32])
+        format!("{PLAIN_PREFIX}{readable}-{}", &hex(&Sha256::digest(self.0.as_bytes()))[..32])
     }
 
-    /// The tag whose directory is called `name` and has lost its pointer: the tag itself if the
-    /// readable part shows all of it, and otherwise `name`. `None` when no tag has such a directory.
-    pub(crate) fn of_directory(name: &str) -> Option<Self> {
-        let (readable, _hash) = name.strip_prefix(TAG_PREFIX)?.rsplit_once('-')?;
-        let shown = Self::new(readable).ok().filter(|tag| tag.directory_name() == name);
+    /// Whether `name` can be a [`plain_directory_name`](Self::plain_directory_name).
+    pub(crate) fn is_plain_directory_name(name: &str) -> bool {
         // Nothing that leads out of the store.
         let plain = |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-        shown.or_else(|| Self::new(name).ok().filter(|_| name.bytes().all(plain)))
+        let parts = name.strip_prefix(PLAIN_PREFIX).and_then(|name| name.rsplit_once('-'));
+        parts.is_some_and(|(readable, hash)| {
+            let digits = hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+            !readable.is_empty() && readable.len() <= 40 && digits && name.bytes().all(plain)
+        })
     }
 }
 
@@ -160,25 +160,25 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_tells_its_tag_or_at_least_itself() {
-        for name in ["visit-7", "a", "tag-x", "capture-20260102-030405-9f86d081884c"] {
-            let tag = Tag::new(name).unwrap();
-            assert_eq!(Tag::of_directory(&tag.directory_name()), Some(tag));
+    fn directories_of_older_versions_are_known_by_their_names() {
+        for name in ["visit-7", "a", "Visit", "a/b", "../x", "ü", &"x".repeat(41)] {
+            let directory = Tag::new(name).unwrap().plain_directory_name();
+            assert!(Tag::is_plain_directory_name(&directory), "{directory}");
         }
-        for name in ["Visit", "a/b", "ü", &"x".repeat(41)] {
-            let directory = Tag::new(name).unwrap().directory_name();
-            assert_eq!(Tag::of_directory(&directory).unwrap().as_str(), directory);
+        let hash = "0".repeat(32);
+        for name in ["tag-x", "gen-0", "tag-", "tag-x-0", &hash, &format!("tag--{hash}")] {
+            assert!(!Tag::is_plain_directory_name(name), "{name}");
         }
-        for name in ["gen-0", "tag-", "tag-x", "tag-../x-0", "tag-/-0", "tag-É-0", "tag-A-0"] {
-            assert_eq!(Tag::of_directory(name), None, "{name}");
+        for readable in ["../x", "/", "É", "A", "."] {
+            assert!(!Tag::is_plain_directory_name(&format!("tag-{readable}-{hash}")), "{readable}");
         }
     }
 
     proptest! {
         #[test]
-        fn directory_names_are_plain_short_and_never_reserved(name in "\\PC{1,128}") {
+        fn older_directory_names_are_plain_short_and_never_reserved(name in "\\PC{1,128}") {
             if let Ok(tag) = Tag::new(&name) {
-                let directory = tag.directory_name();
+                let directory = tag.plain_directory_name();
                 prop_assert!(directory.len() <= 77);
                 let plain = |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
                 prop_assert!(directory.bytes().all(plain));
@@ -186,11 +186,11 @@ mod tests {
         }
 
         #[test]
-        fn tags_that_differ_have_directories_that_differ(
+        fn tags_that_differ_had_directories_that_differ(
             one in "[aAbB./\\\\:é_-]{1,4}", two in "[aAbB./\\\\:é_-]{1,4}"
         ) {
             if let (Ok(one), Ok(two)) = (Tag::new(&one), Tag::new(&two)) {
-                prop_assert_eq!(one == two, one.directory_name() == two.directory_name());
+                prop_assert_eq!(one == two, one.plain_directory_name() == two.plain_directory_name());
             }
         }
     }

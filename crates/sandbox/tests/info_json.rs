@@ -82,7 +82,7 @@ fn capture() -> Capture {
         t_ms: 1000 + u64::from(index) + if kind == ShotKind::Selfie { 500 } else { 0 },
         width: 96,
         height: 64,
-        jpeg: picture(&[RED]),
+        jpeg: picture(&[RED]).into(),
     };
     let liveness = (0..8).map(|index| image(ShotKind::Liveness, index));
     Capture {
