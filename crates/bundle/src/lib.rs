@@ -66,4 +66,5 @@ pub use submission::Submission;
 pub use tag::Tag;
 pub use text::{hex, now};
 pub use upload_zip::upload_zip;
+pub use zeroize::Zeroizing;
 pub use zip_reader::{UploadImage, UploadZip, ZipLimits, read_upload_zip};

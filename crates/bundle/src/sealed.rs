@@ -273,3 +273,162 @@ fn derive(key: &StoreKey, salt: &[u8; 32], info: &[&[u8]]) -> Bytes32 {
         .expect("HKDF gives up to 8160 bytes");
     derived
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn vault_of(key: u8, salt: u8) -> Vault {
+        let key = StoreKey::from_bytes(std::array::from_fn(|i| i as u8 + key));
+        let salt = [salt; 32];
+        Header { salt, check: check(&key, &salt) }.unlock(&key).unwrap()
+    }
+
+    fn vault() -> Vault {
+        vault_of(0, 0xa5)
+    }
+
+    const PLACE: Place<'_> = Place {
+        directory: "kept-9883b30bb5a0549912183da000124b1e",
+        generation: "gen-0123456789abcdef",
+        file: "image-0",
+    };
+
+    fn bytes(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i % 251) as u8).collect()
+    }
+
+    /// What an implementation in another language (Python's `cryptography`) makes of the format.
+    #[test]
+    fn the_format_is_the_one_that_is_documented() {
+        let vault = vault();
+        assert_eq!(
+            hex(&vault.header.to_bytes()),
+            "4c4653544f52450000000002a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\
+            fb8412c49a936896a77dfefe720c81ed4f3eb46016c18db11fd1f19e5f3e18c1\
+            4b187e3a868a912911af3aa4bdf7a7dfec09109322dedf0dab25ce73dc294c4c"
+        );
+        assert_eq!(vault.directory_name(&Tag::new("visit/7").unwrap()), PLACE.directory);
+        let seal = |place, plaintext: &[u8]| vault.seal_with([0x5a; 32], place, plaintext).unwrap();
+        let header = "4c465345414c454400000001".to_owned() + &"5a".repeat(32);
+        assert_eq!(
+            hex(&seal(PLACE, b"a face")),
+            header.clone() + "6f1b7b6178c6756846b726918cd57b111ac3c349aee1"
+        );
+        let pointer = Place { generation: "", file: "current", ..PLACE };
+        assert_eq!(hex(&seal(pointer, b"")), header + "342081c860e15c9bb533666098f524c5");
+        for (length, sha256) in [
+            (65_536, "81c2151fbaec63eaf922dfe275d646a5117e8ce4e8f916b4c1fa2dab40599934"),
+            (65_537, "20ada126dc8ffff40a51d3016e52bc168a06738bb24a0001f73484b2f0ecdc22"),
+            (200_000, "213d5ae6fe4d0594b8ee1bbe7af7fd614307867426ce4f8be6cfd3ee2e40bd16"),
+        ] {
+            let sealed = seal(PLACE, &bytes(length));
+            assert_eq!(hex(&Sha256::digest(&sealed)), sha256, "{length}");
+            assert_eq!(sealed.len() as u64, sealed_length(length as u64));
+            assert_eq!(*vault.open(PLACE, &sealed).unwrap(), bytes(length));
+        }
+    }
+
+    #[test]
+    fn no_bit_of_a_header_can_change() {
+        let path = Path::new("store.header");
+        let key = StoreKey::from_bytes(std::array::from_fn(|i| i as u8));
+        let whole = vault().header.to_bytes();
+        assert!(Header::parse(&whole, path).unwrap().unlock(&key).is_some());
+        for bit in 0..whole.len() * 8 {
+            let mut changed = whole.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(Header::parse(&changed, path), Err(BundleError::Header { .. })));
+        }
+        for length in 0..whole.len() {
+            assert!(Header::parse(&whole[..length], path).is_err());
+        }
+        // A newer format need only keep its magic, its place and the checksum.
+        let mut newer = [HEADER_MAGIC.as_slice(), &3u32.to_be_bytes(), b"something else"].concat();
+        newer.extend_from_slice(&Sha256::digest(&newer));
+        let error = Header::parse(&newer, path).err().unwrap();
+        assert!(matches!(error, BundleError::StoreFormat { format: 3, .. }), "{error}");
+        // A longer one that this version's format has not.
+        let mut longer = whole[..whole.len() - 32].to_vec();
+        longer.push(0);
+        longer.extend_from_slice(&Sha256::digest(&longer));
+        assert!(matches!(Header::parse(&longer, path), Err(BundleError::Header { .. })));
+        assert!(vault().header.unlock(&StoreKey::from_bytes([1; 32])).is_none());
+    }
+
+    #[test]
+    fn a_file_is_readable_in_its_own_place_only() {
+        let vault = vault();
+        let sealed = vault.seal(PLACE, b"a face").unwrap();
+        assert_eq!(**vault.open(PLACE, &sealed).unwrap(), *b"a face");
+        for place in [
+            Place { file: "image-1", ..PLACE },
+            Place { file: "manifest", ..PLACE },
+            Place { generation: "", ..PLACE },
+            Place { generation: "gen-0123456789abcdee", ..PLACE },
+            Place { directory: "kept-9883b30bb5a0549912183da000124b1f", ..PLACE },
+            // The same letters, parted elsewhere.
+            Place { generation: "gen-0123456789abcdefi", file: "mage-0", ..PLACE },
+        ] {
+            assert!(vault.open(place, &sealed).is_err());
+        }
+        assert!(vault_of(0, 0xa6).open(PLACE, &sealed).is_err(), "another store, the same key");
+        assert!(vault_of(1, 0xa5).open(PLACE, &sealed).is_err(), "another key");
+        assert_ne!(vault.seal(PLACE, b"a face").unwrap(), sealed, "never the same salt");
+    }
+
+    #[test]
+    fn chunks_cannot_be_left_out_exchanged_or_added() {
+        let vault = vault();
+        let sealed = vault.seal(PLACE, &bytes(3 * CHUNK)).unwrap();
+        let (header, chunks) = sealed.split_at(FILE_HEADER);
+        let chunks: Vec<_> = chunks.chunks(CHUNK + CHUNK_TAG).collect();
+        assert_eq!(chunks.len(), 3);
+        let file = |order: &[usize]| {
+            let chunks: Vec<_> = order.iter().map(|i| chunks[*i]).collect();
+            [header, &chunks.concat()].concat()
+        };
+        assert!(vault.open(PLACE, &file(&[0, 1, 2])).is_ok());
+        for order in [&[0, 1][..], &[0, 2], &[1, 0, 2], &[0, 1, 1, 2], &[0, 1, 2, 2], &[2], &[]] {
+            assert!(vault.open(PLACE, &file(order)).is_err(), "{order:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn any_plaintext_comes_back_and_any_change_is_an_error(
+            plaintext in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..300),
+                (0usize..300 << 10).prop_map(bytes),
+                (0usize..5, 0usize..40).prop_map(|(n, d)| bytes((n * CHUNK + d).saturating_sub(20))),
+            ],
+            at in any::<prop::sample::Index>(),
+            by in 1u8..,
+            cut in any::<prop::sample::Index>(),
+            extra in proptest::collection::vec(any::<u8>(), 1..40),
+        ) {
+            let vault = vault();
+            let sealed = vault.seal(PLACE, &plaintext).unwrap();
+            prop_assert_eq!(sealed.len() as u64, sealed_length(plaintext.len() as u64));
+            prop_assert_eq!(&*vault.open(PLACE, &sealed).unwrap(), &plaintext);
+            let mut changed = sealed.clone();
+            changed[at.index(sealed.len())] ^= by;
+            prop_assert!(vault.open(PLACE, &changed).is_err());
+            prop_assert!(vault.open(PLACE, &sealed[..cut.index(sealed.len())]).is_err());
+            prop_assert!(vault.open(PLACE, &[sealed.as_slice(), &extra].concat()).is_err());
+            let mut inserted = sealed.clone();
+            inserted.insert(at.index(sealed.len()), by);
+            prop_assert!(vault.open(PLACE, &inserted).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(vault().open(PLACE, &bytes).is_err());
+            prop_assert!(Header::parse(&bytes, Path::new("store.header")).is_err());
+        }
+    }
+}

@@ -26,7 +26,7 @@ fn saver() {
     let store = Store::open(path, &StoreKey::from_bytes([7; 32])).unwrap();
     let next = store.load(&tag()).map_or(0, |found| found.record.seed + 1);
     for number in next.. {
-        store.save(&tag(), &capture(number)).unwrap();
+        store.replace(&tag(), &capture(number)).unwrap();
         println!("saved {number}");
         if number % 7 == 6 {
             store.clear(&tag()).unwrap();

@@ -6,31 +6,81 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{capture, job};
-use liveface_bundle::{BundleError, JobStage, Store, StoreKey, Tag, TagState};
+use common::{capture, file_of, files, job, key, names_in, tag};
+use liveface_bundle::{BundleError, JobStage, Store, Tag, TagState};
 use proptest::prelude::*;
 
 fn store() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path().join("a/b"), &StoreKey::from_bytes([7; 32])).unwrap();
+    let store = Store::open(directory.path().join("a/b"), &key()).unwrap();
     (directory, store)
-}
-
-fn tag(name: &str) -> Tag {
-    Tag::new(name).unwrap()
 }
 
 #[test]
 fn what_is_saved_is_loaded_the_same() {
     let (_directory, store) = store();
     store.save(&tag("visit 7"), &capture(1)).unwrap();
-    let again = Store::open(store.path(), &StoreKey::from_bytes([7; 32])).unwrap();
+    let again = Store::open(store.path(), &key()).unwrap();
     assert_eq!(again.load(&tag("visit 7")).unwrap(), capture(1));
 
-    let files = again.image_files(&tag("visit 7")).unwrap();
-    let names: Vec<_> = files.iter().map(|f| f.file_name().unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["si_selfie_1005.jpg", "si_liveness_1000.jpg", "si_liveness_1010.jpg"]);
-    assert_eq!(fs::read(&files[0]).unwrap(), capture(1).selfie().unwrap().jpeg);
+    let names = ["si_selfie_1005.jpg", "si_liveness_1000.jpg", "si_liveness_1010.jpg"];
+    assert_eq!(again.image_names(&tag("visit 7")).unwrap(), names);
+}
+
+#[test]
+fn images_are_exported_for_their_owner_in_the_place_of_an_earlier_export() {
+    let (directory, store) = store();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    let out = directory.path().join("out/here");
+    let names = ["si_selfie_1005.jpg", "si_liveness_1000.jpg", "si_liveness_1010.jpg"];
+    for _ in 0..2 {
+        let files = store.export_images(&tag("a"), &out).unwrap();
+        assert_eq!(files, names.map(|name| out.join(name)));
+        for (file, image) in files.iter().zip(capture(1).upload_order()) {
+            assert_eq!(fs::read(file).unwrap(), *image.jpeg);
+        }
+        #[cfg(unix)]
+        for (path, mode) in [(&out, 0o700), (&files[0], 0o600)] {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
+        }
+    }
+    fs::write(out.join("si_selfie_mine.jpg"), b"mine").unwrap();
+    store.save(&tag("b"), &capture(2)).unwrap();
+    store.export_images(&tag("b"), &out).unwrap();
+    assert_eq!(
+        names_in(&out),
+        ["si_liveness_2000.jpg", "si_liveness_2010.jpg", "si_selfie_2005.jpg", "si_selfie_mine.jpg"]
+    );
+
+    assert!(matches!(store.export_images(&tag("c"), &out), Err(BundleError::NoSuchTag { .. })));
+    for inside in [store.path().to_owned(), store.path().join("x/y")] {
+        let refused = store.export_images(&tag("a"), &inside);
+        assert!(matches!(refused, Err(BundleError::Export { .. })));
+        assert!(!store.path().join("x").exists());
+    }
+}
+
+#[test]
+fn a_tag_in_use_is_replaced_only_on_purpose() {
+    let (_directory, store) = store();
+    assert!(!store.contains(&tag("a")).unwrap());
+    store.save(&tag("a"), &capture(1)).unwrap();
+    assert!(store.contains(&tag("a")).unwrap());
+    let refused = store.save(&tag("a"), &capture(2)).unwrap_err();
+    assert!(matches!(&refused, BundleError::TagInUse { tag: used } if *used == tag("a")));
+    assert!(refused.to_string().contains("replace it on purpose"));
+    assert_eq!(store.load(&tag("a")).unwrap(), capture(1));
+    store.replace(&tag("a"), &capture(2)).unwrap();
+    assert_eq!(store.load(&tag("a")).unwrap(), capture(2));
+    store.replace(&tag("b"), &capture(3)).unwrap();
+
+    // A damaged one is in use too: nobody said that it may go.
+    fs::write(file_of(&store, &tag("a"), "current"), b"").unwrap();
+    assert!(store.contains(&tag("a")).unwrap());
+    assert!(matches!(store.save(&tag("a"), &capture(1)), Err(BundleError::TagInUse { .. })));
+    store.clear(&tag("a")).unwrap();
+    store.save(&tag("a"), &capture(4)).unwrap();
 }
 
 #[test]
@@ -38,7 +88,7 @@ fn using_a_tag_again_replaces_capture_and_job() {
     let (_directory, store) = store();
     store.save(&tag("a"), &capture(1)).unwrap();
     store.submission(&tag("a")).unwrap().set_job(&job(JobStage::Final)).unwrap();
-    store.save(&tag("a"), &capture(2)).unwrap();
+    store.replace(&tag("a"), &capture(2)).unwrap();
     assert_eq!(store.load(&tag("a")).unwrap(), capture(2));
     assert_eq!(store.job(&tag("a")).unwrap(), None);
     assert_eq!(store.tags().unwrap().len(), 1);
@@ -85,76 +135,104 @@ fn a_cleared_tag_is_gone_from_the_disk() {
     store.clear(&tag("a")).unwrap();
     assert!(matches!(store.load(&tag("a")), Err(BundleError::NoSuchTag { .. })));
     assert!(matches!(store.clear(&tag("a")), Err(BundleError::NoSuchTag { .. })));
-    let left: Vec<_> = fs::read_dir(store.path()).unwrap().map(|e| e.unwrap().path()).collect();
-    assert_eq!(left, [store.path().join(".lock")]);
-}
-
-/// Every file below `directory` but locks.
-fn files(directory: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if !path.to_str().unwrap().ends_with("lock") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
+    assert_eq!(names_in(store.path()), [".lock", "store.header"]);
 }
 
 #[test]
-fn a_changed_byte_anywhere_is_found_and_its_file_named() {
+fn a_changed_bit_anywhere_is_found_and_its_file_named() {
     let (_directory, store) = store();
     store.save(&tag("a"), &capture(1)).unwrap();
+    store.submission(&tag("a")).unwrap().set_job(&job(JobStage::Prepared)).unwrap();
     let kept = files(store.path());
-    assert_eq!(kept.len(), 5);
+    assert_eq!(kept.len(), 7, "{kept:?}");
+    let reads = |name: &str| match name {
+        "job" => store.job(&tag("a")).map(drop),
+        _ => store.load(&tag("a")).map(drop),
+    };
+    let names = |error: BundleError, path: &Path| match error {
+        BundleError::Damaged { path: named, .. } | BundleError::Header { path: named, .. } => {
+            assert_eq!(named, path);
+        }
+        other => panic!("{}: {other}", path.display()),
+    };
     for path in kept {
         let whole = fs::read(&path).unwrap();
-        for at in (0..whole.len()).step_by(whole.len() / 60 + 1) {
-            let mut changed = whole.clone();
-            changed[at] ^= 0x01;
-            fs::write(&path, &changed).unwrap();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            match store.load(&tag("a")) {
-                Err(BundleError::Damaged { path: named, .. }) => {
-                    // A pointer that names another generation shows as a missing manifest.
-                    assert!(named.ends_with(name) || name == "current.json", "{named:?} {name}");
-                }
-                // White space between the pointer's fields carries nothing.
-                Ok(loaded) => {
-                    assert_eq!(name, "current.json", "byte {at}");
-                    assert!(whole[at].is_ascii_whitespace());
-                    assert_eq!(loaded, capture(1));
-                }
-                Err(other) => panic!("{name} byte {at}: {other}"),
+        let name = path.file_name().unwrap().to_str().unwrap();
+        // Every bit of the first bytes, the file's header among them, and of the last; of the rest,
+        // a sample.
+        let near_an_end = |byte: usize| byte < 160 || byte + 32 > whole.len();
+        for bit in 0..whole.len() * 8 {
+            if !near_an_end(bit / 8) && bit % 61 != 0 {
+                continue;
             }
+            let mut changed = whole.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &changed).unwrap();
+            names(reads(name).unwrap_err(), &path);
         }
-        for shorter in [&whole[..whole.len() - 1], &[]] {
-            fs::write(&path, shorter).unwrap();
-            let loaded = store.load(&tag("a"));
-            let only_line_end = shorter.len() + 1 == whole.len() && whole.ends_with(b"\n");
-            assert!(loaded.is_err() || only_line_end, "{}", path.display());
+        for length in (0..whole.len()).filter(|l| near_an_end(*l) || l % 61 == 0) {
+            fs::write(&path, &whole[..length]).unwrap();
+            names(reads(name).unwrap_err(), &path);
         }
+        fs::write(&path, [whole.as_slice(), b"\n"].concat()).unwrap();
+        names(reads(name).unwrap_err(), &path);
         fs::remove_file(&path).unwrap();
-        assert!(store.load(&tag("a")).is_err());
+        match name {
+            // Files that need not be there.
+            "job" => assert_eq!(store.job(&tag("a")).unwrap(), None),
+            "current" => assert!(matches!(reads(name), Err(BundleError::NoSuchTag { .. }))),
+            _ => names(reads(name).unwrap_err(), &path),
+        }
         fs::write(&path, &whole).unwrap();
     }
     assert_eq!(store.load(&tag("a")).unwrap(), capture(1));
+    assert_eq!(store.job(&tag("a")).unwrap(), Some(job(JobStage::Prepared)));
 }
 
-/// The file of that name under `tag`.
-fn file_of(store: &Store, tag: &Tag, name: &str) -> std::path::PathBuf {
-    let images = store.image_files(tag).unwrap();
-    let generation = images[0].parent().unwrap();
-    let place = if name == "current.json" { generation.parent().unwrap() } else { generation };
-    place.join(name)
+#[test]
+fn a_file_that_was_put_in_the_place_of_another_is_found() {
+    let (directory, store) = store();
+    let twin = Store::open(directory.path().join("twin"), &key()).unwrap();
+    for (store, name) in [(&store, "a"), (&store, "b"), (&twin, "a")] {
+        store.save(&tag(name), &capture(1)).unwrap();
+        store.submission(&tag(name)).unwrap().set_job(&job(JobStage::Prepared)).unwrap();
+    }
+    let place = |name: &str| file_of(&store, &tag(name), "current").parent().unwrap().to_owned();
+    let read = |path: std::path::PathBuf| fs::read(path).unwrap();
+    // Everything that was ever written: an earlier generation, another tag, a store with the same
+    // key, and of course the other files of the capture.
+    let mut others: Vec<_> = files(&place("a")).into_iter().map(read).collect();
+    store.replace(&tag("a"), &capture(1)).unwrap();
+    store.submission(&tag("a")).unwrap().set_job(&job(JobStage::Prepared)).unwrap();
+    for folder in [store.path(), twin.path()] {
+        others.extend(files(folder).into_iter().map(read));
+    }
+    let own = files(&place("a"));
+    assert_eq!((own.len(), others.len()), (6, 6 + 13 + 7));
+    for path in &own {
+        let whole = fs::read(path).unwrap();
+        for other in others.iter().filter(|other| **other != whole) {
+            fs::write(path, other).unwrap();
+            let read = store.load(&tag("a")).map(drop).and(store.job(&tag("a")).map(drop));
+            assert!(matches!(read, Err(BundleError::Damaged { .. })), "{}", path.display());
+        }
+        fs::write(path, &whole).unwrap();
+    }
+    assert_eq!(store.load(&tag("a")).unwrap(), capture(1));
+
+    let (a, b, aside) = (place("a"), place("b"), directory.path().join("aside"));
+    for (from, to) in [(&a, &aside), (&b, &a), (&aside, &b)] {
+        fs::rename(from, to).unwrap();
+    }
+    for name in ["a", "b"] {
+        assert!(matches!(store.load(&tag(name)), Err(BundleError::Damaged { .. })));
+    }
+    assert!(store.tags().unwrap().iter().all(|tag| tag.state == TagState::Damaged));
 }
 
 #[test]
 fn a_damaged_capture_is_listed_as_such_and_stops_no_other() {
-    for end in ["current.json", "manifest.json", "job.json"] {
+    for end in ["current", "manifest", "job"] {
         let (_directory, store) = store();
         for name in ["sent", "damaged", "idle"] {
             store.save(&tag(name), &capture(1)).unwrap();
@@ -172,11 +250,14 @@ fn a_damaged_capture_is_listed_as_such_and_stops_no_other() {
 
         let tags = store.tags().unwrap();
         assert_eq!(tags.len(), 3);
-        assert_eq!((tags[0].tag.as_str(), tags[0].state), ("damaged", TagState::Damaged));
+        // The tag's name was in the pointer and nowhere else.
+        let directory = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let listed = if end == "current" { directory } else { "damaged" };
+        assert_eq!((tags[0].tag.as_str(), tags[0].state), (listed, TagState::Damaged));
         assert_eq!((tags[0].images, tags[0].verdict, &tags[0].created), (0, None, &None));
         assert_eq!(store.idle_tags().unwrap(), [tag("idle")]);
         assert_eq!(store.clear_submitted().unwrap(), 1);
-        if end != "job.json" {
+        if end != "job" {
             names_it(store.load(&tag("damaged")).unwrap_err());
         }
         let submitted = store.submission(&tag("damaged")).and_then(|submission| {
@@ -185,7 +266,7 @@ fn a_damaged_capture_is_listed_as_such_and_stops_no_other() {
         });
         names_it(submitted.unwrap_err());
 
-        store.save(&tag("damaged"), &capture(2)).unwrap();
+        store.replace(&tag("damaged"), &capture(2)).unwrap();
         assert_eq!(store.load(&tag("damaged")).unwrap(), capture(2));
         assert_eq!(store.idle_tags().unwrap().len(), 2);
         store.submission(&tag("damaged")).unwrap().set_job(&job(JobStage::Final)).unwrap();
@@ -199,12 +280,12 @@ fn a_damaged_capture_is_listed_as_such_and_stops_no_other() {
 fn a_capture_that_lost_its_name_is_cleared_by_the_name_that_is_listed() {
     let (_directory, store) = store();
     store.save(&tag("Visit 7"), &capture(1)).unwrap();
-    let directory = file_of(&store, &tag("Visit 7"), "current.json").parent().unwrap().to_owned();
+    let directory = file_of(&store, &tag("Visit 7"), "current").parent().unwrap().to_owned();
     let own_name = directory.file_name().unwrap().to_str().unwrap();
     // As long as it is whole, its directory's name is just another tag.
     assert!(matches!(store.clear(&tag(own_name)), Err(BundleError::NoSuchTag { .. })));
 
-    let path = directory.join("current.json");
+    let path = directory.join("current");
     fs::write(&path, b"").unwrap();
     let listed = store.tags().unwrap().remove(0).tag;
     assert_eq!(listed.as_str(), own_name);
@@ -226,7 +307,7 @@ fn a_job_can_be_forgotten() {
     submission.forget_job().unwrap();
     assert_eq!(submission.job().unwrap(), None);
     assert_eq!(store.idle_tags().unwrap(), [tag("a")]);
-    store.save(&tag("a"), &capture(2)).unwrap();
+    store.replace(&tag("a"), &capture(2)).unwrap();
     assert!(matches!(submission.forget_job(), Err(BundleError::Replaced { .. })));
 }
 
@@ -246,7 +327,7 @@ fn a_job_is_never_recorded_with_another_capture() {
     store.save(&tag("a"), &capture(1)).unwrap();
     let submission = store.submission(&tag("a")).unwrap();
     assert_eq!(submission.capture().unwrap(), capture(1));
-    store.save(&tag("a"), &capture(2)).unwrap();
+    store.replace(&tag("a"), &capture(2)).unwrap();
     let refused = submission.set_job(&job(JobStage::Uploaded));
     assert!(matches!(refused, Err(BundleError::Replaced { .. })));
     assert!(matches!(submission.capture(), Err(BundleError::Replaced { .. })));
@@ -274,7 +355,7 @@ fn a_record_that_could_not_be_read_back_is_not_saved() {
         pad_live: None,
         quality: Default::default(),
     });
-    assert!(matches!(store.save(&tag("a"), &broken), Err(BundleError::Json { .. })));
+    assert!(matches!(store.replace(&tag("a"), &broken), Err(BundleError::Json { .. })));
     assert_eq!(store.load(&tag("a")).unwrap(), capture(1));
 }
 
@@ -314,7 +395,7 @@ fn threads_that_save_load_and_clear_one_tag_never_see_half_of_anything() {
             let (store, captures) = (&store, &captures);
             scope.spawn(move || {
                 for round in 0..15 {
-                    store.save(&tag("a"), &captures[(start + round) % 4]).unwrap();
+                    store.replace(&tag("a"), &captures[(start + round) % 4]).unwrap();
                 }
             });
             scope.spawn(move || {

@@ -103,7 +103,7 @@ fn the_same_capture_gives_the_same_zip_and_it_can_be_read_back() {
     let ids: Vec<_> = read.images.iter().map(|image| image.image_type_id).collect();
     assert_eq!(ids, [0, 4, 4]);
     for (read, own) in read.images.iter().zip(capture.upload_order()) {
-        assert_eq!((&read.file_name, &read.bytes), (&own.file_name(), &own.jpeg));
+        assert_eq!((&read.file_name, &read.bytes), (&own.file_name(), &*own.jpeg));
     }
 }
 

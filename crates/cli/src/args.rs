@@ -110,6 +110,9 @@ pub(crate) struct StoreOption {
     /// Folder of the captures; without it, LIVEFACE_STORE or the user's data folder
     #[arg(long, global = true, value_name = "DIR", env = "LIVEFACE_STORE")]
     pub(crate) store: Option<PathBuf>,
+    /// File with the key of the captures; without it, the folder's path with .key at the end
+    #[arg(long, global = true, value_name = "FILE", env = "LIVEFACE_STORE_KEY_FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -139,9 +142,12 @@ pub(crate) struct CaptureOptions {
     /// Frames a second, where the recording has no frames.csv
     #[arg(long, default_value_t = 15.0)]
     pub(crate) fps: f64,
-    /// Name of the capture; without it, one is made. An earlier capture of that name is replaced
+    /// Name of the capture; without it, one is made
     #[arg(long)]
     pub(crate) tag: Option<String>,
+    /// Replace an earlier capture of that name, if this one is live
+    #[arg(long, requires = "tag")]
+    pub(crate) replace: bool,
     #[command(flatten)]
     pub(crate) store: StoreOption,
     /// Also write a contact sheet: images, guidance over time, scores
@@ -232,6 +238,25 @@ pub(crate) enum TagsAction {
         /// Write its contact sheet
         #[arg(long, value_name = "FILE.png")]
         sheet: Option<PathBuf>,
+    },
+    /// Write a capture's images to a folder, decrypted, in the place of an earlier export
+    Export {
+        /// The capture
+        tag: String,
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Delete captures that are too old, and then those that are too many: submitted ones first,
+    /// then the oldest
+    #[command(group = ArgGroup::new("limits").required(true).multiple(true).args(["max_age", "max_count"]))]
+    Retain {
+        /// Delete captures that are older, submitted or not
+        #[arg(long, value_name = "DAYS")]
+        max_age: Option<u32>,
+        /// Keep at most that many
+        #[arg(long, value_name = "N")]
+        max_count: Option<usize>,
     },
     /// Delete a capture, or all that were submitted
     #[command(group = ArgGroup::new("which").required(true).args(["tag", "submitted"]))]

@@ -70,7 +70,7 @@ impl Display for Escaped<'_> {
 /// `frame`, small, as JPEG.
 pub(crate) fn thumbnail(frame: &Frame<'_>) -> Result<Vec<u8>, Failure> {
     let (side, quality) = THUMBNAIL;
-    Ok(liveface_bundle::encode(frame, ShotKind::Selfie, 0, side, quality)?.jpeg)
+    Ok(liveface_bundle::encode(frame, ShotKind::Selfie, 0, side, quality)?.jpeg.to_vec())
 }
 
 pub(crate) fn base64(bytes: &[u8]) -> String {

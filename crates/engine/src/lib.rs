@@ -45,7 +45,8 @@ pub use nonce::seed_of_nonce;
 pub use session::{JpegFrame, Session};
 
 pub use liveface_bundle::{
-    BundleError, Capture, CapturedImage, KeyError, KeyFile, KeyProvider, Store, StoreKey, Tag,
+    BundleError, Capture, CapturedImage, KeyError, KeyFile, KeyProvider, Retention, Store, StoreKey,
+    Tag,
 };
 /// Where frames come from.
 pub use liveface_camera as camera;

@@ -41,8 +41,9 @@ impl Legacy {
             .and_then(|capture| self.keep(&asked, tag.is_empty(), &capture));
         match captured {
             Ok(tag) => {
-                let note = (!config.ignored.is_empty())
-                    .then(|| format!("ignored in the configuration: {}", config.ignored.join(", ")));
+                let note = (!config.ignored.is_empty()).then(|| {
+                    format!("ignored in the configuration: {}", config.ignored.join(", "))
+                });
                 result(CAPTURED, tag.as_str(), note)
             }
             Err(error) => result(FAILED, &asked, Some(error.to_string())),
@@ -75,7 +76,10 @@ impl Legacy {
         prompts: &mut dyn FnMut(&Prompt),
     ) -> Result<Capture, LegacyError> {
         let engine = self.engine.as_ref().ok_or_else(|| {
-            failed(SidError::CouldNotInitializeCamera, "no engine was given; give one, then capture")
+            failed(
+                SidError::CouldNotInitializeCamera,
+                "no engine was given; give one, then capture",
+            )
         })?;
         let seed = self.seed.map_or_else(getrandom::u64, Ok).map_err(|error| {
             failed(SidError::ErrorUnknown, format!("the system gave no random bytes: {error}"))

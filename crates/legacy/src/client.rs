@@ -1,24 +1,11 @@
 //! Everything that depends on how the client is called.
 
-use std::time::Duration;
-
 use liveface::{Store, Tag};
 use liveface_submit::{
-    CancelToken, Client, GeoInfo, JobOutcome, JobRequest, JobType, Progress, SubmitError,
+    Call, CancelToken, Client, JobOutcome, JobRequest, JobType, Progress, SubmitError,
 };
 
 use crate::event::SidEvent;
-
-/// A place as the client has it.
-pub(crate) fn place(
-    latitude: f64,
-    longitude: f64,
-    altitude: Option<f64>,
-    accuracy: Option<f64>,
-    _last_update: Option<String>,
-) -> GeoInfo {
-    GeoInfo { latitude, longitude, altitude, accuracy }
-}
 
 /// Sends the capture under `tag`.
 pub(crate) fn send(
@@ -27,25 +14,14 @@ pub(crate) fn send(
     tag: &Tag,
     job_type: JobType,
     request: &JobRequest,
-    _cancel: &CancelToken,
+    cancel: &CancelToken,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<JobOutcome, SubmitError> {
+    let call = Call::default().watched_by(watch).cancelled_by(cancel);
     match job_type {
-        JobType::Register => client.register(store, tag, request, Some(watch)),
-        JobType::Authenticate => client.authenticate(store, tag, request, Some(watch)),
+        JobType::Register => client.register(store, tag, request, call),
+        JobType::Authenticate => client.authenticate(store, tag, request, call),
     }
-}
-
-/// Goes on with the job that was saved for the capture under `tag`.
-pub(crate) fn go_on(
-    client: &Client,
-    store: &Store,
-    tag: &Tag,
-    wait: Option<Duration>,
-    _cancel: &CancelToken,
-    watch: &mut dyn FnMut(Progress),
-) -> Result<JobOutcome, SubmitError> {
-    client.resume(store, tag, wait, Some(watch))
 }
 
 /// Turns the client's progress into the listener's events.
@@ -73,18 +49,33 @@ impl<'e> Watcher<'e> {
 
     pub(crate) fn progress(&mut self, progress: Progress) {
         match progress {
+            Progress::Job { number, of } => {
+                self.percent = -1;
+                self.say(format!("job {number} of {of}"));
+            }
             Progress::Preparing => {
                 self.percent(0);
-                self.tell(&SidEvent::UpdateJobStatus("announcing the job".to_owned()));
+                self.say("announcing the job".to_owned());
             }
-            Progress::Uploading { bytes } => {
-                self.tell(&SidEvent::UpdateJobStatus(format!("sending {bytes} bytes")));
+            Progress::Uploading { sent, bytes } => {
+                if sent == 0 {
+                    self.say(format!("sending {bytes} bytes"));
+                }
+                let percent = sent.saturating_mul(100) / bytes.max(1);
+                self.percent(i32::try_from(percent.min(100)).unwrap_or(100));
+            }
+            Progress::Retrying { attempt, .. } => {
+                self.say(format!("attempt {attempt} failed, trying again"));
             }
             Progress::Waiting { attempt } => {
                 self.percent(100);
-                self.tell(&SidEvent::UpdateJobStatus(format!("waiting for the result ({attempt})")));
+                self.say(format!("waiting for the result ({attempt})"));
             }
-            Progress::Done => {}
+            _ => {}
         }
+    }
+
+    fn say(&mut self, text: String) {
+        self.tell(&SidEvent::UpdateJobStatus(text));
     }
 }

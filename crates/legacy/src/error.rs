@@ -201,7 +201,8 @@ impl LegacyError {
     }
 
     pub(crate) fn permission() -> Self {
-        let message = "the camera may not be used; ask the person for the permission, then capture again";
+        let message =
+            "the camera may not be used; ask the person for the permission, then capture again";
         Self::new(PluginCode::PermissionError, SidError::CouldNotInitializeCamera, message)
     }
 
@@ -255,6 +256,7 @@ pub(crate) fn bundle_name(error: &BundleError) -> SidError {
         BundleError::InfoMismatch | BundleError::ZipWrite(_) | BundleError::SameName { .. } => {
             SidError::UnableToSubmitCouldNotCreateZip
         }
+        BundleError::Export { .. } => SidError::UnableToCreateSelfiePreviewUiImage,
         BundleError::Encoding { .. } | BundleError::Jpeg { .. } => {
             SidError::UnableToCaptureSelfieFrameImage
         }

@@ -6,59 +6,36 @@ use liveface_submit::GeoInfo;
 use serde_json::Value;
 
 use crate::error::{LegacyError, SidError};
-use crate::job::{flag, given};
-
-/// The keys of the map.
-pub(crate) const KEYS: [&str; 6] =
-    ["accuracy", "altitude", "latitude", "longitude", "lastUpdate", "isGeoPermissionGranted"];
+use crate::job::given;
 
 /// The place that `map` tells; `None` when it tells none or the person did not permit it.
 pub(crate) fn read(map: &BTreeMap<String, Value>) -> Result<Option<GeoInfo>, LegacyError> {
-    if let Some(key) = map.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Err(invalid(format!("geoInfo has no field `{key}`")));
+    let mut fields = BTreeMap::new();
+    for (key, value) in map.keys().filter_map(|key| given(map, key).map(|value| (key, value))) {
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            _ => return Err(invalid(&format!("{key} must be a number, a text or a boolean"))),
+        };
+        // The original's word for never.
+        if key != "lastUpdate" || text != "0" {
+            fields.insert(key.clone(), text);
+        }
     }
-    let granted = flag(map, "geoInfo", "isGeoPermissionGranted")?;
-    if granted == Some(false) {
+    let is_denied =
+        fields.get("isGeoPermissionGranted").is_some_and(|text| text.eq_ignore_ascii_case("false"));
+    let is_granted =
+        fields.get("isGeoPermissionGranted").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+    let is_nothing = fields.is_empty() || (is_granted && fields.len() == 1);
+    // Not even the refusal is sent.
+    if is_denied || is_nothing {
         return Ok(None);
     }
-    let [accuracy, altitude, latitude, longitude] =
-        ["accuracy", "altitude", "latitude", "longitude"].map(|key| number(map, key));
-    let (accuracy, altitude) = (accuracy?, altitude?);
-    match (latitude?, longitude?) {
-        (Some(latitude), Some(longitude)) => {
-            Ok(Some(crate::client::place(latitude, longitude, altitude, accuracy, last_update(map)?)))
-        }
-        (None, None) if altitude.is_none() && accuracy.is_none() => Ok(None),
-        _ => Err(invalid("geoInfo needs both latitude and longitude".to_owned())),
-    }
+    GeoInfo::from_fields(&fields).map(Some).map_err(|error| invalid(&error.to_string()))
 }
 
-/// When the place was found, as the app wrote it; `None` when it is not given or "0", the original's
-/// word for never.
-fn last_update(map: &BTreeMap<String, Value>) -> Result<Option<String>, LegacyError> {
-    match given(map, "lastUpdate") {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| text != "0")),
-        Some(Value::Number(number)) => Ok(Some(number.to_string()).filter(|text| text != "0")),
-        Some(_) => Err(invalid("lastUpdate in geoInfo must be a text".to_owned())),
-    }
-}
-
-fn number(map: &BTreeMap<String, Value>, key: &str) -> Result<Option<f64>, LegacyError> {
-    let number = match given(map, key) {
-        None => return Ok(None),
-        Some(Value::Number(number)) => number.as_f64(),
-        Some(Value::String(text)) => text.trim().parse().ok(),
-        Some(_) => None,
-    };
-    let number = number.filter(|number| number.is_finite());
-    number
-        .map(Some)
-        .ok_or_else(|| invalid(format!("{key} in geoInfo must be a number, or a text with one")))
-}
-
-fn invalid(message: String) -> LegacyError {
-    LegacyError::submit(SidError::NetworkDataNotValid, message)
+fn invalid(message: &str) -> LegacyError {
+    LegacyError::submit(SidError::NetworkDataNotValid, format!("geoInfo: {message}"))
 }
 
 #[cfg(test)]
@@ -74,9 +51,11 @@ mod tests {
 
     #[test]
     fn texts_and_numbers_are_one_place() {
-        let numbers = place(json!({"latitude": -1.25, "longitude": 36, "accuracy": 10})).unwrap();
+        let numbers = place(json!({"latitude": -1.25, "longitude": 36, "accuracy": 10,
+            "isGeoPermissionGranted": true}));
         let texts = json!({"latitude": " -1.25", "longitude": "36", "accuracy": "10.0",
             "altitude": "", "lastUpdate": "0", "isGeoPermissionGranted": "true"});
+        let numbers = numbers.unwrap();
         assert!(numbers.is_some());
         assert_eq!(place(texts).unwrap(), numbers);
     }
@@ -86,8 +65,9 @@ mod tests {
         for none in [
             json!({}),
             json!({"latitude": null, "longitude": "", "lastUpdate": "0"}),
+            json!({"isGeoPermissionGranted": true}),
             json!({"latitude": 1, "longitude": 2, "isGeoPermissionGranted": false}),
-            json!({"latitude": 1, "longitude": 2, "isGeoPermissionGranted": "false"}),
+            json!({"latitude": 1, "longitude": 2, "isGeoPermissionGranted": "False"}),
         ] {
             assert_eq!(place(none).unwrap(), None);
         }
@@ -95,19 +75,21 @@ mod tests {
 
     #[test]
     fn what_is_no_place_is_refused_without_its_content() {
-        for (bad, key) in [
-            (json!({"latitude": "secret", "longitude": 2}), "latitude"),
-            (json!({"latitude": 1}), "longitude"),
-            (json!({"altitude": 7}), "latitude"),
-            (json!({"latitude": 1, "longitude": [2]}), "longitude"),
-            (json!({"latitude": 1, "longitude": "NaN"}), "longitude"),
-            (json!({"latitude": 1, "longitude": 2, "isGeoPermissionGranted": "secret"}), "isGeo"),
-            (json!({"latitude": 1, "longitude": 2, "lastUpdate": {}}), "lastUpdate"),
-            (json!({"latitude": 1, "longitude": 2, "lattitude": 2}), "lattitude"),
+        for bad in [
+            json!({"latitude": "secret", "longitude": 2}),
+            json!({"latitude": 1}),
+            json!({"altitude": 7}),
+            json!({"latitude": 1, "longitude": [2]}),
+            json!({"latitude": 1, "longitude": "NaN"}),
+            json!({"latitude": 91, "longitude": 2}),
+            json!({"latitude": 1, "longitude": 2, "accuracy": "-1"}),
+            json!({"latitude": 1, "longitude": 2, "isGeoPermissionGranted": "secret"}),
+            json!({"latitude": 1, "longitude": 2, "lastUpdate": {}}),
+            json!({"latitude": 1, "longitude": 2, "lattitude": 2}),
         ] {
-            let error = place(bad).unwrap_err();
+            let error = place(bad.clone()).expect_err(&bad.to_string());
             assert_eq!(error.name, SidError::NetworkDataNotValid);
-            assert!(error.message.contains(key) && !error.message.contains("secret"), "{error}");
+            assert!(!error.message.contains("secret"), "{error}");
         }
     }
 }

@@ -118,8 +118,12 @@ fn job_type(number: i64) -> Result<JobType, LegacyError> {
     let (name, what) = match number {
         4 => return Ok(JobType::Register),
         2 => return Ok(JobType::Authenticate),
-        1 | 6 | 11 => (SidError::IdCardRequired, "needs pictures of an ID card, which are not taken here"),
-        5 | 7 => (SidError::IdValidationUnableToValidate, "validates an ID, which is not done here"),
+        1 | 6 | 11 => {
+            (SidError::IdCardRequired, "needs pictures of an ID card, which are not taken here")
+        }
+        5 | 7 => {
+            (SidError::IdValidationUnableToValidate, "validates an ID, which is not done here")
+        }
         8 => (SidError::UnableToEnrollOrAuth, "updates a photo, which is not done here"),
         _ => (SidError::UnableToEnrollOrAuth, "is not known"),
     };

@@ -2,23 +2,33 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use liveface::{BundleError, Capture, Store, Tag};
 use sha2::{Digest as _, Sha256};
 
 /// Keeps `capture` under `tag`, in place of what was there.
 pub(crate) fn replace(store: &Store, tag: &Tag, capture: &Capture) -> Result<(), BundleError> {
-    store.save(tag, capture)
+    store.replace(tag, capture)
 }
 
 /// Keeps `capture` under `tag` if nothing is there; whether it did.
 pub(crate) fn keep_new(store: &Store, tag: &Tag, capture: &Capture) -> Result<bool, BundleError> {
-    let is_taken = store.tags()?.iter().any(|summary| summary.tag == *tag);
-    if !is_taken {
-        store.save(tag, capture)?;
+    match store.save(tag, capture) {
+        Err(BundleError::TagInUse { .. }) => Ok(false),
+        saved => saved.map(|()| true),
     }
-    Ok(!is_taken)
+}
+
+/// The tags whose captures were not accepted by a server yet, oldest first.
+pub(crate) fn idle_tags(store: &Store) -> Result<Vec<String>, BundleError> {
+    let is_idle = |tag: &Tag| match store.job(tag) {
+        Ok(job) => job.is_none_or(|job| job.smile_job_id.is_none()),
+        // It went away, or is damaged.
+        Err(_) => false,
+    };
+    let tags = store.tags()?.into_iter().filter(|summary| summary.verdict.is_some());
+    Ok(tags.map(|s| s.tag).filter(is_idle).map(String::from).collect())
 }
 
 /// Whether `error` says that there is no such tag.
@@ -39,20 +49,14 @@ impl Copies {
     /// The folder of `tag`: a tag is a name and not a path.
     fn of(&self, tag: &Tag) -> PathBuf {
         let digest = Sha256::digest(tag.as_str().as_bytes());
-        let name = digest.iter().take(16).fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
+        let name =
+            digest.iter().take(16).fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
         self.folder.join(name)
     }
 
     /// Copies the images of `tag` there, the selfie first.
     pub(crate) fn make(&self, store: &Store, tag: &Tag) -> Result<Vec<PathBuf>, ExportError> {
-        let folder = self.of(tag);
-        self.remove(tag)?;
-        let made = make_folder(&folder).and_then(|()| export(store, tag, &folder));
-        if made.is_err() {
-            // What was copied before it failed is of no use.
-            self.remove(tag)?;
-        }
-        made
+        Ok(store.export_images(tag, self.of(tag))?)
     }
 
     /// Removes the copies of `tag`.
@@ -77,24 +81,4 @@ impl From<BundleError> for ExportError {
     fn from(error: BundleError) -> Self {
         Self::Store(error)
     }
-}
-
-/// A folder for its owner alone.
-fn make_folder(folder: &Path) -> Result<(), ExportError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(folder).map_err(ExportError::Folder)
-}
-
-fn export(store: &Store, tag: &Tag, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
-    let copy = |file: PathBuf| {
-        let copy = folder.join(file.file_name().unwrap_or_default());
-        fs::copy(&file, &copy).map(|_| copy).map_err(ExportError::Folder)
-    };
-    store.image_files(tag)?.into_iter().map(copy).collect()
 }

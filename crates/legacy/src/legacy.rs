@@ -10,7 +10,7 @@ use liveface_submit::{CancelToken, Client};
 use serde_json::{Value, json};
 
 use crate::error::{ConsentError, LegacyError, PluginCode, SidError};
-use crate::kept::{Copies, ExportError, is_missing};
+use crate::kept::{self, Copies, ExportError, is_missing};
 
 /// A map as the plugin gave it: codes are integers, everything else is texts and lists of texts.
 pub type Map = BTreeMap<String, Value>;
@@ -137,13 +137,12 @@ impl Legacy {
         })
     }
 
-    /// `getCurrentTags`: `{"tags": [...]}`, the tags whose captures are not submitted, oldest first.
+    /// `getCurrentTags`: `{"tags": [...]}`, the tags whose captures no server accepted yet, oldest first.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn get_current_tags(&self) -> Result<Map, LegacyError> {
-        let tags = self.store.idle_tags().map_err(|error| tag_error(error.into()))?;
-        let tags: Vec<_> = tags.iter().map(Tag::as_str).collect();
+        let tags = kept::idle_tags(&self.store).map_err(|error| tag_error(error.into()))?;
         Ok(map([("tags", json!(tags))]))
     }
 
@@ -190,10 +189,7 @@ impl Legacy {
     #[must_use]
     pub fn show_consent(&self) -> Map {
         let message = "there is no consent screen in this engine; show one of the app's own";
-        map([
-            (SID_RESULT_CODE, Value::from(FAILED)),
-            (SID_RESULT_MESSAGE, Value::from(message)),
-        ])
+        map([(SID_RESULT_CODE, Value::from(FAILED)), (SID_RESULT_MESSAGE, Value::from(message))])
     }
 
     /// `showBVNConsent`. There is no consent screen here: never granted, with the code of a screen
@@ -202,10 +198,7 @@ impl Legacy {
     pub fn show_bvn_consent(&self) -> Map {
         let code = ConsentError::CannotLaunch.code();
         let message = format!("{code}: there is no BVN consent screen in this engine");
-        map([
-            (SID_RESULT_CODE, Value::from(FAILED)),
-            (SID_RESULT_MESSAGE, Value::from(message)),
-        ])
+        map([(SID_RESULT_CODE, Value::from(FAILED)), (SID_RESULT_MESSAGE, Value::from(message))])
     }
 
     /// `cancelAll`: ends every submission under way, of any thread, with

@@ -62,3 +62,4 @@ pub use legacy::{
 };
 pub use prompt::{CaptureState, Prompt, PromptTexts};
 pub use response::{ResultCodeState, SidResponse};
+pub use submission::BatchEntry;

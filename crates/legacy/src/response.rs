@@ -160,7 +160,9 @@ impl SidResponse {
             ("SmileJobID", Value::from(self.smile_job_id())),
             ("resultCodeState", Value::from(self.result_code_state().name())),
         ];
-        Value::Object(items.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<Map<_, _>>())
+        Value::Object(
+            items.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<Map<_, _>>(),
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use liveface::Tag;
-use liveface_submit::{Client, JobOutcome, JobType};
+use liveface_submit::{Call, Client, JobOutcome, JobType, QueueEntry, QueueOutcome, SubmitError};
 use serde_json::Value;
 
 use crate::client::{self, Watcher};
@@ -79,6 +79,83 @@ impl Legacy {
         self.submit_job(&job, &mut |_| {}).map(|response| response.to_map())
     }
 
+    /// `saveConfig`: checks the job like [`submit_job`](Self::submit_job) and keeps it with the capture
+    /// for [`submit_all`](Self::submit_all). Sends nothing. A job that was begun is left as it is.
+    ///
+    /// # Errors
+    /// When an argument is missing or wrong, or the capture could not be sent.
+    pub fn save_config(&self, job: &SubmitJob) -> Result<(), LegacyError> {
+        let job = job.check()?;
+        let prepared = self.client(job.is_production)?.prepare(
+            &self.store,
+            &job.tag,
+            job.job_type,
+            &job.request,
+        );
+        prepared.map(drop).map_err(|error| LegacyError::of_submit(&error, job.job_type))
+    }
+
+    /// `submitAll`: sends every job that was saved or begun, the oldest first, and waits for each
+    /// result as long as the clients are set. One that fails does not stop the others; without a
+    /// network the rest is not tried. `events` is told of each as by
+    /// [`submit_job`](Self::submit_job).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn submit_all(
+        &self,
+        events: &mut dyn FnMut(&SidEvent),
+    ) -> Result<Vec<BatchEntry>, LegacyError> {
+        let mut watcher = Watcher::new(events);
+        let cancel = self.cancel_token();
+        let mut batch: Vec<QueueEntry> = Vec::new();
+        for client in [&self.sandbox, &self.production].into_iter().flatten() {
+            watcher.tell(&SidEvent::StartJobStatus);
+            let mut watch = |progress| watcher.progress(progress);
+            let call = Call::default().watched_by(&mut watch).cancelled_by(&cancel);
+            let report = client.submit_all(&self.store, None, call);
+            watcher.tell(&SidEvent::EndJobStatus);
+            let report =
+                report.map_err(|error| LegacyError::of_submit(&error, JobType::Register))?;
+            for entry in report.entries {
+                // Each client has the other's jobs in its report, as none of its own.
+                match batch.iter_mut().find(|earlier| earlier.tag == entry.tag) {
+                    None => batch.push(entry),
+                    Some(earlier) if is_untried(&earlier.outcome) => *earlier = entry,
+                    Some(_) => {}
+                }
+            }
+        }
+        let told = batch.into_iter().map(|QueueEntry { tag, outcome }| {
+            let result = told(&mut watcher, self.queued(&tag, outcome));
+            BatchEntry { tag: tag.into(), result }
+        });
+        Ok(told.collect())
+    }
+
+    /// What became of the job of `tag`.
+    fn queued(&self, tag: &Tag, outcome: QueueOutcome) -> Result<JobOutcome, LegacyError> {
+        let later = |what: &str| {
+            let message = format!("{what}; the job is kept, submit all again later");
+            Err(LegacyError::submit(SidError::RequestFailedTryAgain, message))
+        };
+        match outcome {
+            QueueOutcome::Sent(outcome) => {
+                self.clean_up(tag, &outcome);
+                Ok(*outcome)
+            }
+            QueueOutcome::Failed(error) => {
+                let number = self.store.job(tag).ok().flatten().map(|job| job.job_type);
+                let is_authentication = number == Some(JobType::Authenticate.number());
+                let job_type =
+                    if is_authentication { JobType::Authenticate } else { JobType::Register };
+                Err(LegacyError::of_submit(&error, job_type))
+            }
+            QueueOutcome::Busy => later("the capture is being submitted elsewhere"),
+            _ => later("the job was not tried: there is no network, or it was cancelled"),
+        }
+    }
+
     fn client(&self, is_production: bool) -> Result<&Client, LegacyError> {
         let (client, name) = match is_production {
             true => (&self.production, "production"),
@@ -100,6 +177,20 @@ impl Legacy {
             }
         }
     }
+}
+
+/// What became of one job of [`Legacy::submit_all`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchEntry {
+    /// The capture's tag.
+    pub tag: String,
+    /// As from [`Legacy::submit_job`].
+    pub result: Result<SidResponse, LegacyError>,
+}
+
+/// Whether another client may have done more for the job.
+fn is_untried(outcome: &QueueOutcome) -> bool {
+    matches!(outcome, QueueOutcome::Waiting | QueueOutcome::Failed(SubmitError::OtherServer { .. }))
 }
 
 /// Tells how a submission ended, and gives it typed.

@@ -1,7 +1,7 @@
 //! Which legacy name an error of the client has. Everything that depends on the client's error list
 //! is here.
 
-use liveface_submit::{JobType, SubmitError};
+use liveface_submit::{JobType, SubmitError, TransportError};
 
 use crate::error::{SidError, bundle_name};
 
@@ -37,13 +37,19 @@ pub(crate) fn name(error: &SubmitError, job_type: JobType) -> SidError {
         | SubmitError::OtherCapture
         | SubmitError::OtherServer { .. } => SidError::UnableToSubmit,
         SubmitError::Store(error) => bundle_name(error),
-        SubmitError::Signer(_) | SubmitError::Config { .. } => SidError::UnableToSubmitCouldNotAuth,
-        SubmitError::Network { doing, what } => match Step::of(doing) {
+        SubmitError::Signer(_) | SubmitError::Config { .. } | SubmitError::Unverifiable => {
+            SidError::UnableToSubmitCouldNotAuth
+        }
+        SubmitError::Network { doing, what, connected } => match Step::of(doing) {
             Step::Status => status_failed,
-            _ if what.contains("timeout") => SidError::ServerErrorTimeout,
+            _ if !connected => SidError::NoNetworkConnection,
+            _ if *what == TransportError::TimedOut.to_string() => SidError::ServerErrorTimeout,
             Step::Upload => SidError::UnableToSubmitCouldNotUploadZip,
-            Step::Announce => SidError::NoNetworkConnection,
+            Step::Announce => SidError::UnableToSubmitCouldNotTransmitToLambda,
         },
+        SubmitError::Untrusted { .. } => SidError::NoNetworkConnection,
+        SubmitError::Cancelled => status_failed,
+        SubmitError::Clock { .. } => SidError::NotAuthorized,
         SubmitError::Unavailable { doing, .. } => match Step::of(doing) {
             Step::Announce => SidError::UnableToSubmitCouldNotTransmitToLambda,
             Step::Upload => SidError::UnableToSubmitCouldNotUploadZip,
@@ -55,7 +61,7 @@ pub(crate) fn name(error: &SubmitError, job_type: JobType) -> SidError {
             Step::Upload => SidError::UnableToSubmitCouldNotUploadZip,
             Step::Status => SidError::NetworkDataNotValid,
         },
-        SubmitError::Unsigned => SidError::NetworkDataNotValid,
+        SubmitError::Unsigned | SubmitError::Callback(_) => SidError::NetworkDataNotValid,
         _ => SidError::ErrorUnknown,
     }
 }

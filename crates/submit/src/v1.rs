@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use liveface_bundle::{
-    Capture, Info, InfoRequest, JobStage, JobState, PartnerParams, Submission, upload_zip,
+    Capture, Info, InfoRequest, JobStage, JobState, PartnerParams, Submission, Zeroizing,
+    upload_zip,
 };
 use serde_json::Value;
 
@@ -116,9 +117,16 @@ impl Client {
 
     /// Puts the zip to `url`, which is never shown: it is a permission to upload. The same bytes to
     /// the same address may be sent as often as needed.
-    fn put_zip(&self, url: &str, body: Vec<u8>, call: &mut Call<'_>) -> Result<(), SubmitError> {
+    fn put_zip(
+        &self,
+        url: &str,
+        mut body: Zeroizing<Vec<u8>>,
+        call: &mut Call<'_>,
+    ) -> Result<(), SubmitError> {
         let doing = "upload the zip";
         let headers = vec![("content-type", "application/zip".to_owned())];
+        // Moved, not copied: the exchange wipes it.
+        let body = std::mem::take(&mut *body);
         let (method, again, url) = (Method::Put, Again::Always, url.to_owned());
         let ask = Ask { doing, method, url, headers, body, again, uploads: true };
         match self.exchange().send(ask, call)?.response.status {
@@ -201,7 +209,7 @@ fn pack(
     job: &JobState,
     signed: &Signed,
     answer: &UploadAnswer,
-) -> Result<Vec<u8>, SubmitError> {
+) -> Result<Zeroizing<Vec<u8>>, SubmitError> {
     let request = InfoRequest {
         timestamp: signed.timestamp.clone(),
         signature: signed.signature.clone(),

@@ -157,7 +157,7 @@ fn what_must_not_be_sent_is_refused_before_anything_is() {
     let (_directory, store) = store();
     let client = server.client();
     let register = |capture| {
-        store.save(&tag(), &capture).unwrap();
+        store.replace(&tag(), &capture).unwrap();
         client.register(&store, &tag(), &request(), None).unwrap_err()
     };
     for verdict in [Verdict::Retry, Verdict::Attack, Verdict::TimedOut] {
@@ -167,7 +167,7 @@ fn what_must_not_be_sent_is_refused_before_anything_is() {
     no_selfie.images.retain(|image| image.kind != ShotKind::Selfie);
     assert!(matches!(register(no_selfie), SubmitError::NoSelfie { .. }));
 
-    store.save(&tag(), &capture(Verdict::Live)).unwrap();
+    store.replace(&tag(), &capture(Verdict::Live)).unwrap();
     let nobody = client.register(&store, &tag(), &JobRequest::new(""), None).unwrap_err();
     assert!(matches!(nobody, SubmitError::Request(_)) && !nobody.is_retryable());
     let unknown = liveface_bundle::Tag::new("other").unwrap();
@@ -175,8 +175,15 @@ fn what_must_not_be_sent_is_refused_before_anything_is() {
     assert!(matches!(missing, SubmitError::Store(BundleError::NoSuchTag { .. })));
     assert!(matches!(client.status(&store, &tag()), Err(SubmitError::NoJob { .. })));
 
-    let files = store.image_files(&tag()).unwrap();
-    std::fs::write(&files[0], b"other bytes").unwrap();
+    let inside = |folder: &std::path::Path, prefix: &str| {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let named = |path: &std::path::PathBuf| {
+            path.file_name().unwrap().to_str().unwrap().starts_with(prefix)
+        };
+        { entries }.find(named).unwrap()
+    };
+    let generation = inside(&inside(store.path(), "kept-"), "gen-");
+    std::fs::write(generation.join("image-0"), b"other bytes").unwrap();
     let damaged = client.register(&store, &tag(), &request(), None).unwrap_err();
     assert!(matches!(damaged, SubmitError::Store(BundleError::Damaged { .. })));
     assert!(server.requests().is_empty());
@@ -658,7 +665,7 @@ fn a_new_capture_under_the_tag_is_not_marked_by_an_old_job() {
         if request.step() == "zip" {
             let mut new = capture(Verdict::Live);
             new.record.seed = 2;
-            recaptured.save(&tag(), &new).unwrap();
+            recaptured.replace(&tag(), &new).unwrap();
         }
         match request.step() {
             "upload" => accepted(request),

@@ -8,8 +8,10 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use liveface_bundle::{Capture, CapturedImage, JobStage, JobState, encode};
+use liveface_bundle::{Capture, CapturedImage, JobStage, JobState, Store, StoreKey, Tag, encode};
 use liveface_core::{CaptureRecord, Frame, ShotKind, Timestamp, Verdict};
 
 /// A capture of two liveness images and a selfie whose pictures and record tell `number`.
@@ -70,4 +72,53 @@ pub fn job(stage: JobStage) -> JobState {
         last_status: Some("{ \"job_complete\": false }".to_owned()),
         unverified: false,
     }
+}
+
+pub fn tag(name: &str) -> Tag {
+    Tag::new(name).unwrap()
+}
+
+/// The key of every test's store.
+pub fn key() -> StoreKey {
+    StoreKey::from_bytes([7; 32])
+}
+
+/// The names in a folder, in order.
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Every file below `directory` but locks.
+pub fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for name in names_in(directory) {
+        let path = directory.join(&name);
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if !name.ends_with("lock") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The file of that name under `tag`. Directories have keyed names: that of a second store, with the
+/// same header and this tag alone, is found out and looked up.
+pub fn file_of(store: &Store, tag: &Tag, name: &str) -> PathBuf {
+    let other = tempfile::tempdir().unwrap();
+    for file in [".lock", "store.header"] {
+        fs::copy(store.path().join(file), other.path().join(file)).unwrap();
+    }
+    let only = Store::open(other.path(), &key()).unwrap();
+    only.save(tag, &Capture { images: vec![], ..capture(0) }).unwrap();
+    let own = names_in(other.path()).into_iter().find(|name| name.starts_with("kept-")).unwrap();
+    let directory = store.path().join(own);
+    if name == "current" {
+        return directory.join(name);
+    }
+    let generation = names_in(&directory).into_iter().find(|name| name.starts_with("gen-"));
+    directory.join(generation.unwrap()).join(name)
 }

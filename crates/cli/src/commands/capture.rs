@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use liveface::camera::{FrameSource, Recording, Subject};
 use liveface::{
-    Capture, Event, FrameCounts, Reason, Session, ShotKind, Tag, Verdict, seed_of_nonce,
+    BundleError, Capture, Event, FrameCounts, Reason, Session, ShotKind, Store, Tag, Verdict,
+    seed_of_nonce,
 };
 use liveface_core::Evidence;
 use serde::Serialize;
@@ -58,6 +59,10 @@ pub(crate) fn run(common: &Common, options: &CaptureOptions) -> Result<Exit, Fai
         None => Tag::generate()?,
     };
     let store = super::store(&options.store)?;
+    if !options.replace && store.contains(&tag)? {
+        let why = format!("{} (--replace replaces it)", BundleError::TagInUse { tag });
+        return Err(Failure::new(Exit::Input, why));
+    }
     let mut source = open(&options.source, options.fps)?;
     let mut session = super::engine(common)?.session(policy, seed)?;
     let ended_at = follow(common, source.as_mut(), &mut session)?;
@@ -65,7 +70,8 @@ pub(crate) fn run(common: &Common, options: &CaptureOptions) -> Result<Exit, Fai
     // A refused attempt leaves alone what the tag holds: only a live capture is worth keeping.
     let kept = capture.record.verdict == Verdict::Live;
     if kept {
-        store.save(&tag, &capture)?;
+        let keep = if options.replace { Store::replace } else { Store::save };
+        keep(&store, &tag, &capture)?;
     }
     report(common, &capture, kept.then_some(&tag), ended_at)?;
     if let Some(path) = &options.sheet {

@@ -70,16 +70,17 @@ pub(crate) fn run(common: &Common, options: &DoctorOptions) -> Result<Exit, Fail
     Ok(if healthy { Exit::Done } else { Exit::Runtime })
 }
 
-/// Opens the store and reads every capture in it.
+/// Opens the store with its key and reads every capture in it.
 fn store(options: &DoctorOptions) -> Result<String, String> {
     let path = super::store_path(&options.store).map_err(|failure| failure.to_string())?;
-    let store = liveface::Store::open(&path, &liveface::KeyFile::beside(&path))
-        .map_err(|error| error.to_string())?;
+    let key = super::key_file(&options.store, &path);
+    let store = liveface::Store::open(&path, &key).map_err(|error| error.to_string())?;
     let tags = store.tags().map_err(|error| error.to_string())?;
     for summary in &tags {
         store.load(&summary.tag).map_err(|error| error.to_string())?;
     }
-    Ok(format!("{} ({} captures, all readable)", path.display(), tags.len()))
+    let (count, key) = (tags.len(), key.path().display());
+    Ok(format!("{} ({count} captures, all readable, encrypted with {key})", path.display()))
 }
 
 /// A model that runs on the processor by the way it is made is no failure.

@@ -78,7 +78,12 @@ fn store_path(option: &StoreOption) -> Result<PathBuf, Failure> {
     })
 }
 
+/// The file with the key of the captures in `store`.
+fn key_file(option: &StoreOption, store: &Path) -> KeyFile {
+    option.key_file.as_ref().map_or_else(|| KeyFile::beside(store), KeyFile::new)
+}
+
 fn store(option: &StoreOption) -> Result<Store, Failure> {
     let path = store_path(option)?;
-    Ok(Store::open(&path, &KeyFile::beside(&path))?)
+    Ok(Store::open(&path, &key_file(option, &path))?)
 }

@@ -1,7 +1,9 @@
 //! `liveface tags`: what lies in the store.
 
+use std::time::{Duration, SystemTime};
+
 use liveface::Tag;
-use liveface_bundle::{JobState, TagState};
+use liveface_bundle::{JobState, Retention, TagState};
 use liveface_core::CaptureRecord;
 use serde::Serialize;
 
@@ -13,6 +15,7 @@ use crate::sheet;
 #[derive(Serialize)]
 struct ShowLine<'a> {
     tag: &'a Tag,
+    /// Their names in the upload zip and when they are exported.
     images: Vec<String>,
     record: &'a CaptureRecord,
     job: Option<JobState>,
@@ -46,10 +49,8 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
         TagsAction::Show { tag, sheet: path } => {
             let tag = Tag::new(tag)?;
             let capture = store.load(&tag)?;
-            let files = store.image_files(&tag)?;
+            let images = store.image_names(&tag)?;
             if common.json {
-                // A path need not be UTF-8, which JSON is.
-                let images = files.iter().map(|file| file.display().to_string()).collect();
                 let (record, job) = (&capture.record, store.job(&tag)?);
                 console::json(&ShowLine { tag: &tag, images, record, job })?;
             } else {
@@ -57,8 +58,8 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
                     "{tag}: {:?}, policy {}",
                     capture.record.verdict, capture.record.policy
                 ))?;
-                for file in files {
-                    console::line(format!("  {}", file.display()))?;
+                for image in images {
+                    console::line(format!("  {image}"))?;
                 }
                 if let Some(job) = store.job(&tag)? {
                     console::line(format!("  job {} ({:?})", job.job_id, job.stage))?;
@@ -67,6 +68,19 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
             if let Some(path) = path {
                 sheet::write(&capture, path)?;
             }
+        }
+        TagsAction::Export { tag, out } => {
+            let files = store.export_images(&Tag::new(tag)?, out)?;
+            // A path need not be UTF-8, which JSON is.
+            let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            said(common, &serde_json::json!({ "files": files }), &files.join("\n"))?;
+        }
+        TagsAction::Retain { max_age, max_count } => {
+            let max_age = max_age.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+            let limits = Retention { max_age, max_count: *max_count };
+            let removed = store.retain(&limits, SystemTime::now())?;
+            let text = format!("Cleared {}.", removed.len());
+            said(common, &serde_json::json!({ "cleared": removed.len(), "tags": removed }), &text)?;
         }
         TagsAction::Clear { tag: Some(tag), .. } => {
             store.clear(&Tag::new(tag)?)?;

@@ -75,7 +75,8 @@ impl FrameSource for Broken {
             self.left -= 1;
             return self.recording.next_frame();
         }
-        let error = |kind: ErrorKind| CameraError::Read { path: "camera".into(), source: kind.into() };
+        let error =
+            |kind: ErrorKind| CameraError::Read { path: "camera".into(), source: kind.into() };
         self.with.map_or(Ok(None), |kind| Err(error(kind)))
     }
 }

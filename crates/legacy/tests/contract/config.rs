@@ -91,7 +91,8 @@ fn prompts_replace_the_texts_of_their_guidance_and_no_other() {
         for guidance in Guidance::ALL {
             let named = page[row].contains(&format!("`{}`", guidance.code()));
             let text = replaced.as_ref().map_or(guidance.text(), |c| c.prompts.text(*guidance));
-            let expected = if replaced.is_some() && named { "My own words" } else { guidance.text() };
+            let expected =
+                if replaced.is_some() && named { "My own words" } else { guidance.text() };
             assert_eq!(text, expected, "{row} and {guidance:?}");
         }
     }

@@ -10,7 +10,10 @@ use serde_json::json;
 use crate::support::{Fault, Place, Seen, Server, client, job, tag};
 
 /// How a register job for `first` fails with `fault` in the place of the sandbox's answer.
-fn fails(server: &Server, fault: impl FnMut(&Seen) -> Option<Fault> + Send + 'static) -> LegacyError {
+fn fails(
+    server: &Server,
+    fault: impl FnMut(&Seen) -> Option<Fault> + Send + 'static,
+) -> LegacyError {
     server.spoil(fault);
     let place = Place::with(&["first"]);
     let legacy = place.legacy(server);
@@ -134,9 +137,8 @@ fn every_code_of_a_refusal_has_a_name() {
         (&["2214", "9999"], SidError::UnableToSubmit),
     ] {
         for code in codes {
-            let error = fails(&server, |seen| {
-                (seen.step() == "upload").then(|| Fault::refusal(code))
-            });
+            let error =
+                fails(&server, |seen| (seen.step() == "upload").then(|| Fault::refusal(code)));
             assert_eq!(error.name, name, "{code}: {error}");
         }
     }
@@ -173,7 +175,11 @@ fn errors_that_no_sandbox_brings_about_have_names_too() {
         (store(damaged), Register, SidError::NoImageFound),
         (SubmitError::OtherJob { tag: tag() }, Register, SidError::UnableToSubmit),
         (SubmitError::OtherCapture, Register, SidError::UnableToSubmit),
-        (store(BundleError::Replaced { tag: tag() }), Register, SidError::UnableToSubmitPackagingError),
+        (
+            store(BundleError::Replaced { tag: tag() }),
+            Register,
+            SidError::UnableToSubmitPackagingError,
+        ),
         (store(BundleError::InfoMismatch), Register, SidError::UnableToSubmitCouldNotCreateZip),
         (config, Register, SidError::UnableToSubmitCouldNotAuth),
         (store(BundleError::Busy { tag: tag() }), Register, SidError::RequestFailedTryAgain),

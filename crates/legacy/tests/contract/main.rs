@@ -11,6 +11,7 @@ macro_rules! covers {
 }
 
 mod arguments;
+mod batch;
 mod captures;
 mod config;
 mod errors;

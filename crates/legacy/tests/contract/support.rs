@@ -13,7 +13,7 @@ use liveface::camera::Subject;
 use liveface::{Capture, Engine, Frame, Policy, Store, StoreKey, Tag};
 use liveface_legacy::{Legacy, LegacyBuilder, Map, SubmitJob};
 use liveface_sandbox::{EngineAnalyser, FaceAnalyser, Sandbox, SandboxConfig, SeenFace};
-use liveface_submit::{ApiKeySigner, Client, ClientConfig, Environment, PollPolicy};
+use liveface_submit::{ApiKeySigner, Client, ClientConfig, Environment, PollPolicy, RetryPolicy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -106,14 +106,13 @@ fn make(folder: &Path) -> Value {
             .build();
         let mut subject = Subject::open(fixtures(person), 15.0).unwrap();
         let mut prompts = Vec::new();
-        let map =
-            legacy.capture_selfie(tag, &config(entries), true, &mut subject, &mut |prompt| {
-                prompts.push(json!({
-                    "state": format!("{:?}", prompt.state),
-                    "code": prompt.guidance.code(),
-                    "text": prompt.text,
-                }));
-            });
+        let map = legacy.capture_selfie(tag, &config(entries), true, &mut subject, &mut |prompt| {
+            prompts.push(json!({
+                "state": format!("{:?}", prompt.state),
+                "code": prompt.guidance.code(),
+                "text": prompt.text,
+            }));
+        });
         json!({ "map": map, "prompts": prompts })
     };
     let smile = [("prompt_do_smile", "Grin!"), ("overlay_color", "#00ff00")];
@@ -309,6 +308,7 @@ pub(crate) fn client(url: &str, partner: &str, key: &str) -> Client {
             late_pause: Duration::from_millis(200),
         },
         wait: Duration::from_secs(100),
+        retry: RetryPolicy::none(),
         ..ClientConfig::new(Environment::Url(url.to_owned()))
     };
     Client::new(config, ApiKeySigner::new(partner, key).unwrap()).unwrap()

@@ -12,6 +12,7 @@ const PAGE: &str = include_str!("../../../../docs/legacy.md");
 
 const TESTS: &[&str] = &[
     include_str!("arguments.rs"),
+    include_str!("batch.rs"),
     include_str!("captures.rs"),
     include_str!("config.rs"),
     include_str!("errors.rs"),

@@ -9,13 +9,8 @@ use crate::support::{Place, map, tag};
 
 #[test]
 fn idle_tags_are_listed_and_cleared() {
-    let _ = covers![
-        "call.getCurrentTags",
-        "call.clearTag",
-        "code.clearTag",
-        "result.tags",
-        "tag.name"
-    ];
+    let _ =
+        covers!["call.getCurrentTags", "call.clearTag", "code.clearTag", "result.tags", "tag.name"];
     let place = Place::with(&["first", "stranger"]);
     let legacy = place.builder().build();
     assert_eq!(legacy.get_current_tags().unwrap(), map(json!({ "tags": ["first", "stranger"] })));
