@@ -39,7 +39,7 @@ fn images_are_readable_copies_the_selfie_first() {
     let paths: Vec<_> =
         images["images"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
     let capture = place.store.load(&tag("first")).unwrap();
-    let kept: Vec<_> = capture.upload_order().iter().map(|image| image.jpeg.clone()).collect();
+    let kept: Vec<_> = capture.upload_order().iter().map(|image| image.jpeg.to_vec()).collect();
     assert_eq!(paths.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), kept);
     assert!(paths[0].contains("selfie") && paths[1..].iter().all(|p| p.contains("liveness")));
     assert!(paths.iter().all(|path| std::path::Path::new(path).starts_with(place.images())));
