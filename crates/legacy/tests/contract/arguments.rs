@@ -281,21 +281,17 @@ fn a_time_that_is_too_short_gives_an_incomplete_status_and_the_same_call_asks_ag
     let mut job = job("first", 4);
     job.job_status_polling_timeout_millis = 1;
     // The sandbox's answer while the job is not done.
-    let status = std::sync::Arc::new(std::sync::Mutex::new(None::<String>));
-    let pending = status.clone();
     let (partner, key) = server.partner();
-    let (time, partner, key) = ("2026-01-02T03:04:05.678Z", partner.to_owned(), key.to_owned());
-    *status.lock().unwrap() = Some(
-        json!({
-            "timestamp": time, "signature": liveface_submit::signature::sign(&key, &partner, time),
-            "job_complete": false, "job_success": false, "code": "2302",
-            "result": "No zip uploaded", "history": [], "image_links": {},
-        })
-        .to_string(),
-    );
+    let time = "2026-01-02T03:04:05.678Z";
+    let status = json!({
+        "timestamp": time, "signature": liveface_submit::signature::sign(key, partner, time),
+        "job_complete": false, "job_success": false, "code": "2302",
+        "result": "No zip uploaded", "history": [], "image_links": {},
+    })
+    .to_string();
     server.spoil(move |seen| {
-        let body = pending.lock().unwrap().clone()?;
-        (seen.step() == "job_status").then(|| Fault::Answer(200, "application/json", body))
+        let pending = Fault::Answer(200, "application/json", status.clone());
+        (seen.step() == "job_status").then_some(pending)
     });
     let early = legacy.submit_job(&job, &mut |_| {}).unwrap();
     assert!(!early.is_success());

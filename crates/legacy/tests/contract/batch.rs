@@ -81,13 +81,21 @@ fn what_is_cancelled_is_kept_and_goes_on() {
         let busy = || Fault::Answer(503, "text/plain", String::new());
         (seen.step() == "job_status" && held.load(Ordering::SeqCst)).then(busy)
     });
-    let error = legacy
-        .submit_job(&job("first", 4), &mut |event| {
+    let (waits, waiting) = std::sync::mpsc::channel();
+    let error = std::thread::scope(|scope| {
+        let legacy = &legacy;
+        scope.spawn(move || {
+            waiting.recv().unwrap();
+            legacy.cancel_all();
+        });
+        let submitted = legacy.submit_job(&job("first", 4), &mut |event| {
             if matches!(event, SidEvent::UpdateJobStatus(text) if text.contains("waiting")) {
-                legacy.cancel_all();
+                // Only the first is listened to.
+                let _ = waits.send(());
             }
-        })
-        .unwrap_err();
+        });
+        submitted.unwrap_err()
+    });
     assert_eq!(error.name, SidError::FailedJobStatusCancelledOrTimeout, "{error}");
     assert!(error.message.contains("cancelled"), "{error}");
     hold.store(false, Ordering::SeqCst);

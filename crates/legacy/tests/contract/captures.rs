@@ -37,6 +37,7 @@ fn a_live_person_is_kept_under_the_tag_that_is_returned() {
         assert_eq!(capture.images.len(), 8);
     }
     assert_ne!(again.images, stranger.images);
+    assert_eq!(captured.said["is_shown"], false, "the copies of the earlier images are gone");
 }
 
 #[test]

@@ -51,7 +51,8 @@ pub(crate) fn map(value: Value) -> Map {
 /// - `again`: `clips-f1` under the tag that `stranger` had.
 pub(crate) struct Captured {
     store: Store,
-    /// By those names: `map`, and `prompts` with `state`, `code` and `text`.
+    /// By those names: `map`, and `prompts` with `state`, `code` and `text`. `is_shown`: whether the
+    /// copies of `stranger`'s images were still there after `again`.
     pub(crate) said: Value,
 }
 
@@ -120,8 +121,13 @@ fn make(folder: &Path) -> Value {
     let stranger = capture("", "clips-m1", 3, &[("no_such_key", "x"), ("overlay_alpha", "much")]);
     let second = tag(KEPT[2].1);
     keep(&store, &tag("kept"), &store.load(&second).unwrap());
+    let shown = Legacy::builder(store.clone(), folder.join("images")).build();
+    let copies = shown.get_images_for_tag(KEPT[2].1).unwrap();
+    let copy = PathBuf::from(copies["images"][0].as_str().unwrap());
+    assert!(copy.exists());
     let again = capture(KEPT[2].1, "clips-f1", 2, &[]);
-    json!({ "first": first, "stranger": stranger, "again": again })
+    let is_shown = copy.exists();
+    json!({ "first": first, "stranger": stranger, "again": again, "is_shown": is_shown })
 }
 
 /// Keeps a capture that was made elsewhere.
@@ -261,7 +267,7 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (kept, spoil) = (kept.clone(), spoil.clone());
-                std::thread::spawn(move || relay(stream, own, &kept, &spoil));
+                std::thread::spawn(move || relay(&stream, own, &kept, &spoil));
             }
         });
         Self { _folder: folder, sandbox, url, seen, faults }
@@ -314,8 +320,8 @@ pub(crate) fn client(url: &str, partner: &str, key: &str) -> Client {
     Client::new(config, ApiKeySigner::new(partner, key).unwrap()).unwrap()
 }
 
-fn relay(stream: TcpStream, sandbox: SocketAddr, kept: &Mutex<Vec<Seen>>, spoil: &Faults) {
-    let Some(seen) = read(&stream) else { return };
+fn relay(mut stream: &TcpStream, sandbox: SocketAddr, kept: &Mutex<Vec<Seen>>, spoil: &Faults) {
+    let Some(seen) = read(stream) else { return };
     kept.lock().unwrap().push(seen.clone());
     let fault = (spoil.lock().unwrap())(&seen);
     // A client that has given up is no trouble of the tap's.
@@ -327,12 +333,12 @@ fn relay(stream: TcpStream, sandbox: SocketAddr, kept: &Mutex<Vec<Seen>>, spoil:
         Some(Fault::Answer(status, kind, body)) => {
             let length = body.len();
             write!(
-                &stream,
+                stream,
                 "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
                  Connection: close\r\n\r\n{body}"
             )
         }
-        None => forward(&stream, sandbox, &seen),
+        None => forward(stream, sandbox, &seen),
     };
 }
 
