@@ -66,6 +66,38 @@ pub(crate) struct CheckedJob {
 }
 
 impl SubmitJob {
+    /// Reads the arguments from one map, under the names of the plugin: `tag`, `jobType`,
+    /// `isProduction`, `callBackUrl`, `partnerParams`, `idInfo`, `geoInfo` and
+    /// `jobStatusPollingTimeoutMillis`. What is missing or null is not set.
+    ///
+    /// # Errors
+    /// When a name is not one of these, or a value is of another type than the argument.
+    pub fn read(arguments: &BTreeMap<String, Value>) -> Result<Self, LegacyError> {
+        let mut job = Self::default();
+        for (name, value) in arguments.iter().filter(|(_, value)| !value.is_null()) {
+            let wrong = || invalid(&format!("the argument {name} is of the wrong type"));
+            let text = || value.as_str().map(str::to_owned).ok_or_else(wrong);
+            let map = || {
+                let fields = value.as_object().ok_or_else(wrong)?;
+                Ok(fields.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+            };
+            match name.as_str() {
+                "tag" => job.tag = text()?,
+                "jobType" => job.job_type = Some(value.as_i64().ok_or_else(wrong)?),
+                "isProduction" => job.is_production = Some(value.as_bool().ok_or_else(wrong)?),
+                "callBackUrl" => job.callback_url = Some(text()?),
+                "partnerParams" => job.partner_params = map()?,
+                "idInfo" => job.id_info = map()?,
+                "geoInfo" => job.geo_info = map()?,
+                "jobStatusPollingTimeoutMillis" => {
+                    job.job_status_polling_timeout_millis = value.as_u64().ok_or_else(wrong)?;
+                }
+                _ => return Err(invalid(&format!("submitJob has no argument {name}"))),
+            }
+        }
+        Ok(job)
+    }
+
     /// Checks the arguments in the plugin's order.
     pub(crate) fn check(&self) -> Result<CheckedJob, LegacyError> {
         let not_set = |what: &str| LegacyError::submit(SidError::UnableToSubmit, what);

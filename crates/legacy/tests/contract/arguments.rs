@@ -10,7 +10,7 @@ use crate::support::{Fault, Place, Server, job, map};
 /// What becomes of a job for the capture `first` after `change`, with a client that reaches nobody.
 fn refused(change: impl FnOnce(&mut SubmitJob)) -> LegacyError {
     let place = Place::new();
-    let client = crate::support::client("http://127.0.0.1:9/v1", "2345", "k");
+    let client = crate::support::nobody();
     let legacy = place.builder().sandbox(client).build();
     let mut job = job("first", 4);
     change(&mut job);
@@ -161,6 +161,39 @@ fn sent(job: &SubmitJob) -> (Value, Value) {
     job.job_status_polling_timeout_millis = 1;
     legacy.submit_job(&job, &mut |_| {}).unwrap();
     (server.step("upload")[0].json(), server.step("zip")[0].info())
+}
+
+#[test]
+fn all_arguments_can_be_given_in_one_map() {
+    let _ = covers!["arg.map"];
+    let arguments = map(json!({
+        "tag": "first", "jobType": 4, "isProduction": false, "callBackUrl": "https://x/cb",
+        "partnerParams": { "user_id": "user-1" }, "idInfo": { "country": "NG" },
+        "geoInfo": { "latitude": "1" }, "jobStatusPollingTimeoutMillis": 5,
+    }));
+    let expected = SubmitJob {
+        callback_url: Some("https://x/cb".to_owned()),
+        id_info: map(json!({ "country": "NG" })),
+        geo_info: map(json!({ "latitude": "1" })),
+        job_status_polling_timeout_millis: 5,
+        ..job("first", 4)
+    };
+    assert_eq!(SubmitJob::read(&arguments).unwrap(), expected);
+    let nulls = arguments.keys().map(|key| (key.clone(), Value::Null)).collect();
+    assert_eq!(SubmitJob::read(&nulls).unwrap(), SubmitJob::default());
+    let odd = [json!(["secret"]), json!("secret"), json!(-1.5)];
+    for name in arguments.keys().map(String::as_str).chain(["jobtype"]) {
+        for value in &odd {
+            let one = map(json!({ name: value }));
+            match SubmitJob::read(&one) {
+                Err(error) => {
+                    assert_eq!(error.name, SidError::NetworkDataNotValid);
+                    assert!(error.message.contains(name) && !error.message.contains("secret"));
+                }
+                Ok(_) => assert!(["tag", "callBackUrl"].contains(&name) && value == "secret"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,13 +1,11 @@
 //! Error names: which failures have which, over the sandbox where that can be.
 
-use std::net::TcpListener;
-
 use liveface::{BundleError, EngineError, FrameError, Tag, Verdict, VisionError};
 use liveface_legacy::{LegacyError, PluginCode, SidError, SidEvent};
 use liveface_submit::{JobType, SubmitError};
 use serde_json::json;
 
-use crate::support::{Fault, Place, Seen, Server, client, job, tag};
+use crate::support::{Fault, Place, Seen, Server, job, nobody, tag};
 
 /// How a register job for `first` fails with `fault` in the place of the sandbox's answer.
 fn fails(
@@ -57,13 +55,18 @@ fn trouble_on_the_way_has_the_name_of_its_step() {
     for (error, name) in [
         (fails(&server, at("upload", busy)), SidError::UnableToSubmitCouldNotTransmitToLambda),
         (fails(&server, at("upload", html)), SidError::UnableToSubmitUploadLinkNotReceived),
-        (fails(&server, at("upload", || Fault::Silence)), SidError::ServerErrorTimeout),
         (fails(&server, at("zip", denied)), SidError::UnableToSubmitCouldNotUploadZip),
         (fails(&server, at("zip", busy)), SidError::UnableToSubmitCouldNotUploadZip),
         (fails(&server, at("job_status", unsigned)), SidError::NetworkDataNotValid),
     ] {
         assert_eq!(error.name, name, "{error}");
     }
+    // No answer in time.
+    server.spoil(at("upload", || Fault::Silence));
+    let place = Place::with(&["first"]);
+    let hasty = place.builder().sandbox(server.hasty_client()).build();
+    let error = hasty.submit_job(&job("first", 4), &mut |_| {}).unwrap_err();
+    assert_eq!(error.name, SidError::ServerErrorTimeout, "{error}");
     // The result cannot be asked for, and the time is used up.
     server.spoil(at("job_status", busy));
     let place = Place::with(&["first"]);
@@ -78,10 +81,7 @@ fn trouble_on_the_way_has_the_name_of_its_step() {
 fn without_a_network_the_person_is_told_to_connect() {
     let _ = covers!["error.NO_NETWORK_CONNECTION"];
     let place = Place::with(&["first"]);
-    // Nobody listens there any more.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let client = client(&format!("http://127.0.0.1:{port}/v1"), "2345", "k");
-    let legacy = place.builder().sandbox(client).build();
+    let legacy = place.builder().sandbox(nobody()).build();
     let error = legacy.submit_job(&job("first", 4), &mut |_| {}).unwrap_err();
     assert_eq!(error.name, SidError::NoNetworkConnection, "{error}");
     assert!(error.message.starts_with("Please make sure you are connected"), "{error}");

@@ -292,11 +292,17 @@ impl Server {
     }
 
     pub(crate) fn client(&self) -> Client {
-        client(&self.url, self.sandbox.partner_id(), self.sandbox.api_key())
+        self.client_with(self.sandbox.partner_id(), self.sandbox.api_key())
     }
 
     pub(crate) fn client_with(&self, partner: &str, key: &str) -> Client {
-        client(&self.url, partner, key)
+        client(&self.url, partner, key, Duration::from_secs(30))
+    }
+
+    /// One that waits for no answer longer than a fifth of a second.
+    pub(crate) fn hasty_client(&self) -> Client {
+        let (partner, key) = self.partner();
+        client(&self.url, partner, key, Duration::from_millis(200))
     }
 
     pub(crate) fn partner(&self) -> (&str, &str) {
@@ -305,9 +311,9 @@ impl Server {
 }
 
 /// A client that waits in milliseconds between its questions.
-pub(crate) fn client(url: &str, partner: &str, key: &str) -> Client {
+fn client(url: &str, partner: &str, key: &str, timeout: Duration) -> Client {
     let config = ClientConfig {
-        timeout: Duration::from_secs(1),
+        timeout,
         poll: PollPolicy {
             early_pause: Duration::from_millis(50),
             early_polls: 20,
@@ -318,6 +324,12 @@ pub(crate) fn client(url: &str, partner: &str, key: &str) -> Client {
         ..ClientConfig::new(Environment::Url(url.to_owned()))
     };
     Client::new(config, ApiKeySigner::new(partner, key).unwrap()).unwrap()
+}
+
+/// A client whose server does not listen.
+pub(crate) fn nobody() -> Client {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    client(&format!("http://127.0.0.1:{port}/v1"), "2345", "k", Duration::from_secs(30))
 }
 
 fn relay(mut stream: &TcpStream, sandbox: SocketAddr, kept: &Mutex<Vec<Seen>>, spoil: &Faults) {
