@@ -75,8 +75,8 @@ fn the_vectors_are_what_is_written() {
         ("pae.bin", envelope.signed_bytes()),
         ("envelope.json", envelope.to_bytes()),
         ("metadata.json", serde_json::to_vec(&metadata).unwrap()),
-        ("bundle.zip", bundle_zip(&capture, &envelope).unwrap()),
-        ("unsigned.zip", bundle_zip(&capture, &unsigned()).unwrap()),
+        ("bundle.zip", bundle_zip(&capture, &envelope).unwrap().to_vec()),
+        ("unsigned.zip", bundle_zip(&capture, &unsigned()).unwrap().to_vec()),
     ];
     for (name, bytes) in written {
         if std::env::var_os("LIVEFACE_WRITE_VECTORS").is_some() {

@@ -99,7 +99,8 @@ fn capture() -> Capture {
         t_ms,
         width: 96,
         height: 64,
-        jpeg: common::picture(&[[u8::try_from(200 - 8 * index).unwrap(), 30, (t_ms / 10) as u8]]),
+        jpeg: common::picture(&[[u8::try_from(200 - 8 * index).unwrap(), 30, (t_ms / 10) as u8]])
+            .into(),
     };
     let liveness = (0..7).map(|index| image(ShotKind::Liveness, index, 1000 + u64::from(index)));
     Capture {
@@ -107,6 +108,7 @@ fn capture() -> Capture {
         record: CaptureRecord {
             engine_version: "0.1.0".into(),
             policy: "smart-selfie".into(),
+            policy_sha256: None,
             seed: 1,
             models: Default::default(),
             verdict: Verdict::Live,

@@ -125,6 +125,7 @@ impl Client {
     ) -> Result<(), SubmitError> {
         let doing = "upload the zip";
         let headers = vec![("content-type", "application/zip".to_owned())];
+        // Moved, not copied: the exchange wipes it.
         let (method, again, url) = (Method::Put, Again::Always, url.to_owned());
         let ask = Ask { doing, method, url, headers, body, again, uploads: true };
         match self.exchange().send(ask, call)?.response.status {

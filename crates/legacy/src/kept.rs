@@ -1,0 +1,89 @@
+//! Everything that depends on how the store keeps captures and hands out their images.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use liveface::{BundleError, Capture, Store, Tag};
+use sha2::{Digest as _, Sha256};
+
+/// Keeps `capture` under `tag`, in place of what was there.
+pub(crate) fn replace(store: &Store, tag: &Tag, capture: &Capture) -> Result<(), BundleError> {
+    store.replace(tag, capture)
+}
+
+/// Keeps `capture` under `tag` if nothing is there; whether it did.
+pub(crate) fn keep_new(store: &Store, tag: &Tag, capture: &Capture) -> Result<bool, BundleError> {
+    match store.save(tag, capture) {
+        Err(BundleError::TagInUse { .. }) => Ok(false),
+        saved => saved.map(|()| true),
+    }
+}
+
+/// The tags whose captures were not accepted by a server yet, oldest first.
+pub(crate) fn idle_tags(store: &Store) -> Result<Vec<String>, BundleError> {
+    let is_idle = |tag: &Tag| match store.job(tag) {
+        Ok(job) => job.is_none_or(|job| job.smile_job_id.is_none()),
+        // It went away, or is damaged.
+        Err(_) => false,
+    };
+    let tags = store.tags()?.into_iter().filter(|summary| summary.verdict.is_some());
+    Ok(tags.map(|s| s.tag).filter(is_idle).map(String::from).collect())
+}
+
+/// Whether `error` says that there is no such tag.
+pub(crate) const fn is_missing(error: &BundleError) -> bool {
+    matches!(error, BundleError::NoSuchTag { .. })
+}
+
+/// Readable copies of the images, for an app that shows them: a folder for each tag.
+pub(crate) struct Copies {
+    folder: PathBuf,
+}
+
+impl Copies {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The folder of `tag`: a tag is a name and not a path.
+    fn of(&self, tag: &Tag) -> PathBuf {
+        let digest = Sha256::digest(tag.as_str().as_bytes());
+        let name =
+            digest.iter().take(16).fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
+        self.folder.join(name)
+    }
+
+    /// Copies the images of `tag` there, the selfie first.
+    pub(crate) fn make(&self, store: &Store, tag: &Tag) -> Result<Vec<PathBuf>, ExportError> {
+        store.export_images(tag, self.of(tag)).map_err(|error| match error {
+            BundleError::Io { path, source, .. } if path.starts_with(&self.folder) => {
+                ExportError::Folder(source)
+            }
+            error => ExportError::Store(error),
+        })
+    }
+
+    /// Removes the copies of `tag`.
+    pub(crate) fn remove(&self, tag: &Tag) -> Result<(), ExportError> {
+        let folder = self.of(tag);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(ExportError::Folder(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why images could not be copied, or copies not be removed.
+pub(crate) enum ExportError {
+    /// The folder.
+    Folder(std::io::Error),
+    /// The store.
+    Store(BundleError),
+}
+
+impl From<BundleError> for ExportError {
+    fn from(error: BundleError) -> Self {
+        Self::Store(error)
+    }
+}

@@ -1,0 +1,259 @@
+//! Error names: which failures have which, over the sandbox where that can be.
+
+use liveface::{BundleError, EngineError, FrameError, Tag, Verdict, VisionError};
+use liveface_legacy::{LegacyError, PluginCode, SidError, SidEvent};
+use liveface_submit::{JobType, SubmitError};
+use serde_json::json;
+
+use crate::support::{Fault, Place, Seen, Server, job, nobody, tag};
+
+/// How a register job for `first` fails with `fault` in the place of the sandbox's answer.
+fn fails(
+    server: &Server,
+    fault: impl FnMut(&Seen) -> Option<Fault> + Send + 'static,
+) -> LegacyError {
+    server.spoil(fault);
+    let place = Place::with(&["first"]);
+    let legacy = place.legacy(server);
+    let mut events = Vec::new();
+    let told = legacy.submit_job(&job("first", 4), &mut |event| events.push(event.clone()));
+    let error = told.unwrap_err();
+    assert_eq!(error.code, PluginCode::SubmitError);
+    assert_eq!(events.last(), Some(&SidEvent::Error(error.clone())));
+    assert!(!error.message.contains("user-1"), "{error}");
+    // Whatever happened, the images are still there.
+    assert!(place.store.load(&tag("first")).is_ok());
+    error
+}
+
+fn html() -> Fault {
+    Fault::Answer(200, "text/html", "<html>Log in</html>".to_owned())
+}
+
+#[test]
+fn trouble_on_the_way_has_the_name_of_its_step() {
+    let _ = covers![
+        "event.onError",
+        "error.UNABLE_TO_SUBMIT_COULD_NOT_TRANSMIT_TO_LAMBDA",
+        "error.UNABLE_TO_SUBMIT_COULD_NOT_UPLOAD_ZIP",
+        "error.UNABLE_TO_SUBMIT_UPLOAD_LINK_NOT_RECEIVED",
+        "error.FAILED_JOB_STATUS_CANCELLED_OR_TIMEOUT",
+        "error.NETWORK_DATA_NOT_VALID",
+        "error.SERVER_ERROR_TIMEOUT",
+        "tag.deletedAfterUpload",
+    ];
+    let server = Server::start();
+    let at = |step: &'static str, fault: fn() -> Fault| {
+        move |seen: &Seen| (seen.step() == step).then(fault)
+    };
+    let busy = || Fault::Answer(503, "text/plain", String::new());
+    let denied = || Fault::Answer(403, "application/xml", "<Error/>".to_owned());
+    let unsigned = || {
+        let body = json!({ "job_complete": true, "job_success": true, "result": {} });
+        Fault::Answer(200, "application/json", body.to_string())
+    };
+    for (error, name) in [
+        (fails(&server, at("upload", busy)), SidError::UnableToSubmitCouldNotTransmitToLambda),
+        (fails(&server, at("upload", html)), SidError::UnableToSubmitUploadLinkNotReceived),
+        (fails(&server, at("zip", denied)), SidError::UnableToSubmitCouldNotUploadZip),
+        (fails(&server, at("zip", busy)), SidError::UnableToSubmitCouldNotUploadZip),
+        (fails(&server, at("job_status", unsigned)), SidError::NetworkDataNotValid),
+    ] {
+        assert_eq!(error.name, name, "{error}");
+    }
+    // No answer in time.
+    server.spoil(at("upload", || Fault::Silence));
+    let place = Place::with(&["first"]);
+    let hasty = place.builder().sandbox(server.hasty_client()).build();
+    let error = hasty.submit_job(&job("first", 4), &mut |_| {}).unwrap_err();
+    assert_eq!(error.name, SidError::ServerErrorTimeout, "{error}");
+    // The result cannot be asked for, and the time is used up.
+    server.spoil(at("job_status", busy));
+    let place = Place::with(&["first"]);
+    let legacy = place.legacy(&server);
+    let mut register = job("first", 4);
+    register.job_status_polling_timeout_millis = 100;
+    let error = legacy.submit_job(&register, &mut |_| {}).unwrap_err();
+    assert_eq!(error.name, SidError::FailedJobStatusCancelledOrTimeout, "{error}");
+}
+
+#[test]
+fn without_a_network_the_person_is_told_to_connect() {
+    let _ = covers!["error.NO_NETWORK_CONNECTION"];
+    let place = Place::with(&["first"]);
+    let legacy = place.builder().sandbox(nobody()).build();
+    let error = legacy.submit_job(&job("first", 4), &mut |_| {}).unwrap_err();
+    assert_eq!(error.name, SidError::NoNetworkConnection, "{error}");
+    assert!(error.message.starts_with("Please make sure you are connected"), "{error}");
+}
+
+#[test]
+fn what_the_sandbox_refuses_has_its_legacy_name() {
+    let _ = covers![
+        "error.NOT_AUTHORIZED",
+        "error.ENROLL_FAILED",
+        "error.NO_USER_ID_FOUND_PLEASE_ENROLL_FIRST"
+    ];
+    let place = Place::with(&["first", "again", "stranger"]);
+    let server = Server::start();
+    let legacy = place.legacy(&server);
+    let name = |job: &_| legacy.submit_job(job, &mut |_| {}).map_err(|error| error.name);
+    let nobody = name(&job("again", 2)).unwrap_err();
+    assert_eq!(nobody, SidError::NoUserIdFoundPleaseEnrollFirst);
+    assert!(name(&job("first", 4)).unwrap().is_success());
+    assert_eq!(name(&job("again", 4)).unwrap_err(), SidError::EnrollFailed);
+    let mut allowed = job("again", 4);
+    allowed.id_info.insert("allow_re_enroll".to_owned(), json!("true"));
+    assert!(name(&allowed).unwrap().is_success(), "until it is allowed");
+    let (partner, _) = server.partner();
+    let wrong = place.builder().sandbox(server.client_with(partner, "another-key")).build();
+    let error = wrong.submit_job(&job("stranger", 2), &mut |_| {}).unwrap_err();
+    assert_eq!(error.name, SidError::NotAuthorized, "{error}");
+}
+
+#[test]
+fn every_code_of_a_refusal_has_a_name() {
+    let _ = covers![
+        "error.NOT_AUTHORIZED",
+        "error.ENROLL_FAILED",
+        "error.PREVIOUS_ENROLL_FAILED",
+        "error.ENROLL_NOT_FOUND",
+        "error.UNABLE_TO_ENROLL_OR_AUTH",
+        "error.NETWORK_DATA_NOT_VALID",
+        "error.UNABLE_TO_SUBMIT_TRY_AGAIN",
+        "error.UNABLE_TO_SUBMIT_COULD_NOT_UPLOAD_ZIP",
+        "error.UNABLE_TO_SUBMIT",
+    ];
+    let server = Server::start();
+    for (codes, name) in [
+        (&["2220"][..], SidError::NotAuthorized),
+        (&["2207", "2208"], SidError::EnrollFailed),
+        (&["2211"], SidError::PreviousEnrollFailed),
+        (&["2216"], SidError::EnrollNotFound),
+        (&["2212"], SidError::UnableToEnrollOrAuth),
+        (&["2203", "2204", "2213"], SidError::NetworkDataNotValid),
+        (&["2201"], SidError::UnableToSubmitTryAgain),
+        (&["2314"], SidError::UnableToSubmitCouldNotUploadZip),
+        (&["2214", "9999"], SidError::UnableToSubmit),
+    ] {
+        for code in codes {
+            let error =
+                fails(&server, |seen| (seen.step() == "upload").then(|| Fault::refusal(code)));
+            assert_eq!(error.name, name, "{code}: {error}");
+        }
+    }
+}
+
+#[test]
+fn errors_that_no_sandbox_brings_about_have_names_too() {
+    let _ = covers![
+        "error.UNABLE_TO_VERIFY",
+        "error.NO_IMAGE_FOUND",
+        "error.UNABLE_TO_SUBMIT",
+        "error.UNABLE_TO_SUBMIT_PACKAGING_ERROR",
+        "error.UNABLE_TO_SUBMIT_COULD_NOT_CREATE_ZIP",
+        "error.UNABLE_TO_SUBMIT_COULD_NOT_AUTH",
+        "error.REQUEST_FAILED_TRY_AGAIN",
+        "error.FAILED_JOB_STATUS_CANCELLED_OR_TIMEOUT",
+        "error.FAILED_JOB_STATUS_CANCELLED_OR_TIMEOUT_AUTH",
+        "error.UNABLE_TO_CAPTURE_SELFIE_FRAME_IMAGE",
+        "error.DATA_PACKAGING_FAILED",
+        "error.ERROR_UNKNOWN",
+    ];
+    let tag = || Tag::new("first").unwrap();
+    let status = || SubmitError::Unavailable { doing: "ask for the job's status", status: 500 };
+    let store = |error: BundleError| SubmitError::Store(error);
+    let damaged = BundleError::Damaged { path: "x".into(), what: "it is cut".to_owned() };
+    let full = std::io::ErrorKind::StorageFull.into();
+    let io = BundleError::Io { action: "write", path: "x".into(), source: full };
+    let verdict = Verdict::Attack;
+    let config = SubmitError::Config { file: "f".to_owned(), what: "w".to_owned() };
+    use JobType::{Authenticate, Register};
+    for (error, job_type, name) in [
+        (SubmitError::NotLive { tag: tag(), verdict }, Register, SidError::UnableToVerify),
+        (SubmitError::NoSelfie { tag: tag() }, Register, SidError::NoImageFound),
+        (store(damaged), Register, SidError::NoImageFound),
+        (SubmitError::OtherJob { tag: tag() }, Register, SidError::UnableToSubmit),
+        (SubmitError::OtherCapture, Register, SidError::UnableToSubmit),
+        (
+            store(BundleError::Replaced { tag: tag() }),
+            Register,
+            SidError::UnableToSubmitPackagingError,
+        ),
+        (store(BundleError::InfoMismatch), Register, SidError::UnableToSubmitCouldNotCreateZip),
+        (config, Register, SidError::UnableToSubmitCouldNotAuth),
+        (store(BundleError::Busy { tag: tag() }), Register, SidError::RequestFailedTryAgain),
+        (store(io), Register, SidError::DataPackagingFailed),
+        (status(), Register, SidError::FailedJobStatusCancelledOrTimeout),
+        (status(), Authenticate, SidError::FailedJobStatusCancelledOrTimeoutAuth),
+    ] {
+        let named = LegacyError::of_submit(&error, job_type);
+        assert_eq!((named.code, named.name), (PluginCode::SubmitError, name), "{named}");
+        assert_eq!(named.message, error.to_string(), "it says what to do");
+    }
+    let frame = liveface::Frame::rgb(0, 0, &[], liveface::Timestamp::ZERO);
+    let frame: FrameError = frame.err().unwrap();
+    let models = VisionError::NoEmbeddedModels;
+    for (error, name) in [
+        (EngineError::Frame(frame), SidError::UnableToCaptureSelfieFrameImage),
+        (EngineError::Vision(models), SidError::ErrorUnknown),
+    ] {
+        let named = LegacyError::of_engine(&error);
+        assert_eq!((named.code, named.name), (PluginCode::CaptureError, name));
+        assert_eq!(named.message, error.to_string());
+    }
+}
+
+#[test]
+fn a_capture_that_is_being_submitted_elsewhere_is_waited_for() {
+    let _ = covers!["error.REQUEST_FAILED_TRY_AGAIN"];
+    let place = Place::with(&["first"]);
+    let server = Server::start();
+    let _elsewhere = place.store.submission(&tag("first")).unwrap();
+    let error = place.legacy(&server).submit_job(&job("first", 4), &mut |_| {}).unwrap_err();
+    assert_eq!(error.name, SidError::RequestFailedTryAgain, "{error}");
+}
+
+#[test]
+fn names_that_are_never_given_are_no_errors_of_ours() {
+    let rows = covers![
+        "error.NO_FRONT_FACING_CAMERA_AVAILABLE",
+        "error.NO_BACK_FACING_CAMERA_AVAILABLE",
+        "error.ID_CARD_CAPTURE_FAILED_PICTURE_CALLBACK",
+        "error.ID_CARD_CAPTURE_FAILED_AUTOFOCUS",
+        "error.ID_CARD_CAPTURE_FAILED_TOUCHFOCUS",
+        "error.ID_CARD_CAPTURE_FAILED_DRAWVIEW",
+        "error.ID_CARD_CAPTURE_FAILED_CAMERA_INITIALIZATION_FAILED",
+        "error.UNABLE_TO_CAPTURE_FRONT_OF_ID",
+        "error.UNABLE_TO_CAPTURE_BACK_OF_ID",
+        "error.ID_CAPTURE_CLOSED",
+        "error.UNABLE_TO_CAPTURE_ID_CARD_IMAGE",
+        "error.UNABLE_TO_CAPTURE_ID_CARD_FACE_IMAGE",
+        "error.UNABLE_TO_SUBMIT_PREUPLOAD_UNABLE_TO_PARSE_RESPONSE",
+        "error.AUTH_SMILE_REQUEST_FAILED",
+        "error.AUTH_SMILE_REQUEST_FAILED_UNABLE_TO_PARSE_RESPONSE",
+        "error.DATA_PACKAGING_FAILED_AUTH_BEFORE_ENROLL",
+        "error.UNABLE_TO_BATCH_NEEDS_TO_BE_ENROLL_MODE",
+        "error.UNABLE_TO_PARSE_ERROR_RESPONSE",
+        "error.ID_VALIDATION_REQUEST_FAILED",
+    ];
+    let never: Vec<_> = SidError::ALL.iter().filter(|error| !error.is_given()).collect();
+    let names: Vec<_> = never.iter().map(|error| format!("error.{error}")).collect();
+    assert_eq!(names, rows, "in the order of the vendor's list");
+    // The code names none of them but where it lists them.
+    for source in [
+        include_str!("../../src/capture.rs"),
+        include_str!("../../src/geo.rs"),
+        include_str!("../../src/job.rs"),
+        include_str!("../../src/legacy.rs"),
+        include_str!("../../src/submission.rs"),
+        include_str!("../../src/submit_errors.rs"),
+        include_str!("../../src/error.rs"),
+    ] {
+        let whole = |rest: &str| rest.starts_with(|c: char| !c.is_alphanumeric());
+        for error in &never {
+            let used = source.split(&format!("SidError::{error:?}")).skip(1).any(whole);
+            assert!(!used, "{error:?} is used, so it is given");
+        }
+    }
+}
