@@ -17,7 +17,7 @@ pub trait Transport: Send + Sync {
     /// Sends `request`; redirects are answers like any other. An implementation must count
     /// what it is about to send of the body before it does, and should stop early when the call is
     /// cancelled, both through `control`: bytes that were not counted count as never sent, and some
-    /// requests are then sent again.
+    /// requests are then sent again. Whoever finds the call cancelled after counting must not send.
     ///
     /// # Errors
     /// When there is no whole answer.
@@ -145,13 +145,13 @@ impl Control {
 
     /// Notes that `bytes` more of the body were handed to the network.
     pub fn count_sent(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.sent.fetch_add(bytes, Ordering::SeqCst);
     }
 
     /// Bytes of the body that were handed to the network so far.
     #[must_use]
     pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.load(Ordering::SeqCst)
     }
 }
 

@@ -143,11 +143,12 @@ struct Counted<'a> {
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.left.read(buffer)?;
+        // In this order: whoever cancels and sees that nothing was counted may rely on it.
+        self.control.count_sent(read as u64);
         if self.control.is_cancelled() {
             return Err(io::Error::other("it was cancelled"));
         }
-        let read = self.left.read(buffer)?;
-        self.control.count_sent(read as u64);
         Ok(read)
     }
 }
