@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::call::Call;
 use crate::environment::{Environment, Reach, reach};
 use crate::error::SubmitError;
-use crate::exchange::{Ask, Exchange, json as json_of, v1_json, without};
+use crate::exchange::{Ask, Exchange, is_passing, json as json_of, v1_json, without};
 use crate::retry::RetryPolicy;
 use crate::signature::{Signed, Signer, SignerError, SigningJob, Verification};
 use crate::tls::TlsOptions;
@@ -90,31 +90,21 @@ impl RemoteSigner {
         if let Some(token) = &self.token {
             ask.headers.push(("authorization", format!("Bearer {}", token.as_str())));
         }
-        let response = self.exchange.send(ask, &mut Call::default()).map_err(|failed| failed.error);
-        let (_, value) = response
-            .and_then(|answered| {
-                Ok((answered.response.status, json_of(doing, &answered.response)?))
-            })
-            .map_err(|error| trouble(&error))
-            .and_then(|(status, (raw, value))| match status {
-                200 => Ok((raw, value)),
-                status => {
-                    let said = value.get("error").and_then(Value::as_str).unwrap_or_default();
-                    let asked: Vec<&str> = body
-                        .as_object()
-                        .into_iter()
-                        .flatten()
-                        .filter_map(|(_, value)| value.as_str())
-                        .chain(self.token.iter().map(|token| token.as_str()))
-                        .collect();
-                    let what = format!(
-                        "could not {doing}: HTTP status {status} {}",
-                        without(said, &asked)
-                    );
-                    Err(SignerError::Refused(what.trim_end().to_owned()))
-                }
-            })?;
-        Ok(value)
+        let sent = self.exchange.send(ask, &mut Call::default());
+        let response = sent.map_err(|failed| trouble(&failed.error))?.response;
+        let (_, value) = json_of(doing, &response).map_err(|error| trouble(&error))?;
+        let status = response.status;
+        if status == 200 {
+            return Ok(value);
+        }
+        let said = value.get("error").and_then(Value::as_str).unwrap_or_default();
+        let asked = body.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+        let private: Vec<&str> = asked.chain(self.token.iter().map(|t| t.as_str())).collect();
+        let said = without(said, &private);
+        let what = format!("could not {doing}: HTTP status {status} {said}").trim_end().to_owned();
+        let refused =
+            if is_passing(status) { SignerError::Unreachable } else { SignerError::Refused };
+        Err(refused(what))
     }
 }
 

@@ -17,7 +17,7 @@ pub trait Transport: Send + Sync {
     /// Sends `request`; redirects are answers like any other. An implementation must count
     /// what it is about to send of the body before it does, and should stop early when the call is
     /// cancelled, both through `control`: bytes that were not counted count as never sent, and some
-    /// requests are then sent again.
+    /// requests are then sent again. Whoever finds the call cancelled after counting must not send.
     ///
     /// # Errors
     /// When there is no whole answer.

@@ -282,6 +282,12 @@ fn a_backend_that_refuses_or_is_away_is_told_apart() {
     assert!(!error.is_retryable());
     assert_eq!(store.job(&tag()).unwrap(), None);
 
+    let away = Server::start(|_, _| Answer::Other(302, "text/html", String::new(), "Location: /"));
+    let client = Client::new(config(&away.url), remote(&away, "t")).unwrap();
+    let error = client.register(&store, &tag(), &request, Call::default()).unwrap_err();
+    assert!(matches!(error, SubmitError::Signer(SignerError::Unreachable(_))), "{error:?}");
+    assert!(error.is_retryable() && store.job(&tag()).unwrap().is_some());
+
     let away = Server::start(|_, _| Answer::Json(200, json!({"timestamp": "T"})));
     let client = Client::new(config(&away.url), remote(&away, "t")).unwrap();
     let error = client.register(&store, &tag(), &request, Call::default()).unwrap_err();
