@@ -67,11 +67,13 @@ fn a_queue_is_sent_in_its_order_and_one_bad_job_holds_up_nobody() {
     assert!(server.requests().is_empty());
     let busy = store.submission(&named("busy")).unwrap();
     // Its directory has a keyed name: it is the one that was saved last.
-    let directories = std::fs::read_dir(store.path()).unwrap().map(|entry| entry.unwrap());
-    let saved =
-        directories.filter(|entry| entry.file_name().to_str().unwrap().starts_with("kept-"));
-    let last = saved.max_by_key(|entry| entry.metadata().unwrap().modified().unwrap()).unwrap();
-    std::fs::write(last.path().join("current"), b"other bytes").unwrap();
+    let inside = |folder: &std::path::Path, prefix: &str| {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+        let named = entries.filter(|e| e.file_name().to_str().unwrap().starts_with(prefix));
+        named.max_by_key(|e| e.metadata().unwrap().modified().unwrap()).unwrap().path()
+    };
+    let generation = inside(&inside(store.path(), "kept-"), "gen-");
+    std::fs::write(generation.join("image-0"), b"other bytes").unwrap();
 
     let mut turns = Vec::new();
     let mut watch = |progress| {
@@ -342,7 +344,7 @@ fn a_mobile_token_buys_a_signature() {
     );
 
     let client = Client::new(accepting(), signer("token-2")).unwrap();
-    store.save(&tag(), &capture(Verdict::Live)).unwrap();
+    store.replace(&tag(), &capture(Verdict::Live)).unwrap();
     let error = client.register(&store, &tag(), &request, Call::default()).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("2405") && !text.contains("token-2"), "{text}");
@@ -442,7 +444,7 @@ fn a_job_tells_what_the_engine_knows_and_what_the_app_says() {
     taken.record.evidence.challenges =
         Challenges { order: vec![Challenge::Smile], ..Challenges::default() };
     taken.record.guidance = vec![GuidanceRecord { t_ms: 40, guidance: Guidance::FindFace }];
-    store.save(&tag(), &taken).unwrap();
+    store.replace(&tag(), &taken).unwrap();
     let facts = DeviceFacts::default().with("camera_name", "front").unwrap();
     let facts = facts.with("device_os", "Android 15").unwrap();
     let request = JobRequest {
@@ -457,7 +459,7 @@ fn a_job_tells_what_the_engine_knows_and_what_the_app_says() {
     let client = told(true);
     client.register(&store, &tag(), &request, Call::default()).unwrap_err();
     client.register(&store, &tag(), &request, Call::default()).unwrap();
-    store.save(&tag(), &taken).unwrap();
+    store.replace(&tag(), &taken).unwrap();
     told(false).register(&store, &tag(), &request, Call::default()).unwrap();
 
     let uploads: Vec<Value> = server
