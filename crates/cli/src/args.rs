@@ -203,6 +203,20 @@ pub(crate) struct Credentials {
     pub(crate) retry_for: u64,
 }
 
+/// What a job tells besides what the server asks for.
+#[derive(Args, Default)]
+pub(crate) struct Told {
+    /// Do not tell what the engine and the system know of the capture
+    #[arg(long)]
+    pub(crate) no_metadata: bool,
+    /// Leave out the integrity record
+    #[arg(long)]
+    pub(crate) no_record: bool,
+    /// Sign the integrity record with this private key: Ed25519, PKCS#8 in PEM, readable by its owner only
+    #[arg(long, value_name = "FILE.pem", conflicts_with = "no_record")]
+    pub(crate) sign_key: Option<PathBuf>,
+}
+
 #[derive(Args)]
 pub(crate) struct JobOptions {
     /// The capture to send
@@ -236,9 +250,8 @@ pub(crate) struct JobOptions {
     /// Fact of the device, such as camera_name=front, may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) device: Vec<String>,
-    /// Do not tell what the engine and the system know of the capture
-    #[arg(long)]
-    pub(crate) no_metadata: bool,
+    #[command(flatten)]
+    pub(crate) told: Told,
     #[command(flatten)]
     pub(crate) v3: V3Options,
     /// Only record the job; `liveface submit --all` sends it

@@ -353,7 +353,7 @@ fn v3_our_requests(scenario: &V3Scenario, capture: &Capture) -> Vec<Request> {
     let tokens = ApiKeyTokens::new(V3_PARTNER, KEY).unwrap();
     let extras = scenario.extras;
     // The official client is given the place as the only metadata.
-    let config = ClientConfig { metadata: !extras, ..visit.config() };
+    let config = ClientConfig { metadata: !extras, record: !extras, ..visit.config() };
     let client = Client::v3(config, tokens).unwrap();
     let request = JobRequest {
         user_details: Some(UserDetails {

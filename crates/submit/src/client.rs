@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use liveface_bundle::{
-    BundleError, Capture, JobStage, JobState, Protocol, Store, Submission, Tag, now,
+    BundleError, Capture, IntegrityRecord, JobStage, JobState, Protocol, RecordEnvelope,
+    RecordSigner, Store, Submission, Tag, now,
 };
 use liveface_core::Verdict;
 
@@ -88,6 +89,10 @@ pub struct ClientConfig {
     /// Whether a job tells what the engine and the system know of the capture, as metadata: how long
     /// it took, what was asked for, which versions. What the request tells is sent in any case.
     pub metadata: bool,
+    /// Whether the capture's integrity record travels with the job, as further metadata, so that the
+    /// partner's own server can tell a changed bundle: see `docs/bundle-format.md`. It names the policy,
+    /// the seed and the scores of the capture. [`Client::signing_records`] has it signed.
+    pub record: bool,
     /// Whether answers are taken that the signer has no means to check; what it can check must be
     /// right in any case. [`JobOutcome::verified`] tells which it was.
     pub accept_unverified_answers: bool,
@@ -108,6 +113,7 @@ impl ClientConfig {
             v3_max_payload: v3::MAX_PAYLOAD,
             allow_plain_http: false,
             metadata: true,
+            record: true,
             accept_unverified_answers: false,
         }
     }
@@ -126,6 +132,7 @@ pub struct StatusOptions {
 pub struct Client {
     config: ClientConfig,
     signer: Arc<dyn Signer>,
+    record_signer: Option<Arc<dyn RecordSigner + Send + Sync>>,
     /// For V3, which signs nothing.
     tokens: Option<Tokens>,
     exchange: Exchange,
@@ -194,7 +201,14 @@ impl Client {
     ) -> Result<Self, SubmitError> {
         config.environment.check(config.allow_plain_http)?;
         let exchange = Exchange::new(transport, config.timeout, config.retry);
-        Ok(Self { config, signer, tokens, exchange })
+        Ok(Self { config, signer, record_signer: None, tokens, exchange })
+    }
+
+    /// This client, with the integrity records of its jobs signed by `signer`.
+    #[must_use]
+    pub fn signing_records(mut self, signer: impl RecordSigner + Send + Sync + 'static) -> Self {
+        self.record_signer = Some(Arc::new(signer));
+        self
     }
 
     /// Registers (enrols) `request.user_id` with the capture under `tag`.
@@ -345,7 +359,7 @@ impl Client {
         let mut job = self.new_job(job_type, request)?;
         let submission = store.submission(tag)?;
         let capture = sendable(&submission)?;
-        job.metadata = self.metadata(&capture, request, &job.created);
+        job.metadata = self.metadata(&capture, request, &job.created)?;
         let earlier = submission.job()?;
         let mut same = false;
         match &earlier {
@@ -392,8 +406,18 @@ impl Client {
         capture: &Capture,
         request: &JobRequest,
         created: &str,
-    ) -> Vec<serde_json::Value> {
-        metadata::assemble(&capture.record, request, created, self.config.metadata)
+    ) -> Result<Vec<serde_json::Value>, SubmitError> {
+        let mut metadata =
+            metadata::assemble(&capture.record, request, created, self.config.metadata);
+        if self.config.record {
+            let record = IntegrityRecord::of(capture, &request.device.for_record());
+            let envelope = match &self.record_signer {
+                Some(signer) => RecordEnvelope::signed(&record, signer.as_ref()),
+                None => RecordEnvelope::unsigned(&record),
+            };
+            metadata.extend(envelope.map_err(BundleError::from)?.to_metadata(created));
+        }
+        Ok(metadata)
     }
 
     fn new_job(&self, job_type: JobType, request: &JobRequest) -> Result<JobState, SubmitError> {

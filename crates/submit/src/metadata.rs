@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use liveface_bundle::record;
 use liveface_core::{CaptureRecord, Challenge, ShotKind};
 use serde_json::{Value, json};
 
@@ -104,6 +105,20 @@ impl DeviceFacts {
         self.0.insert(name.to_owned(), value);
         Ok(self)
     }
+}
+
+impl DeviceFacts {
+    /// The facts that an integrity record has room for, as texts; the others are metadata only.
+    pub(crate) fn for_record(&self) -> BTreeMap<String, String> {
+        let fits = |text: &String| text.chars().count() <= record::MAX_FACT;
+        let facts = self.0.iter().map(|(name, value)| (name.clone(), metadata_text(value)));
+        facts.filter(|(_, text)| fits(text)).take(record::MAX_FACTS).collect()
+    }
+}
+
+/// A value of the metadata as text.
+pub(crate) fn metadata_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 impl std::fmt::Debug for DeviceFacts {

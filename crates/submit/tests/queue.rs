@@ -9,7 +9,8 @@ use common::{
     Answer, KEY, PARTNER, Server, capture, client, config, good, refusal, result, status, store,
     tag,
 };
-use liveface_bundle::{JobStage, Store, Tag};
+use liveface_bundle::record::{KeySigner, RecordSigner as _};
+use liveface_bundle::{JobStage, RecordEnvelope, Store, Tag, ZipLimits, read_upload_zip};
 use liveface_core::{Challenge, Challenges, Guidance, GuidanceRecord, Verdict};
 use liveface_submit::{
     ApiKeySigner, AuthSmileSigner, Call, CancelToken, Client, ClientConfig, Decision, DeviceFacts,
@@ -17,6 +18,7 @@ use liveface_submit::{
     Signer, SignerError, StatusOptions, SubmitError, Verification, signature,
 };
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 fn named(name: &str) -> Tag {
     Tag::new(name).unwrap()
@@ -491,4 +493,41 @@ fn a_job_tells_what_the_engine_knows_and_what_the_app_says() {
     let names: Vec<_> =
         uploads[2]["metadata"].as_array().unwrap().iter().map(|entry| &entry["name"]).collect();
     assert_eq!(names, ["camera_name", "device_os", "geolocation"]);
+}
+
+#[test]
+fn the_integrity_record_travels_with_the_job_signed_if_asked_and_can_be_left_out() {
+    let server = Server::start(|request, _| good(request, "0840"));
+    let (_directory, store) = store();
+    let client = |record| {
+        let config = ClientConfig { record, ..config(&server.url) };
+        Client::new(config, ApiKeySigner::new(PARTNER, KEY).unwrap()).unwrap()
+    };
+    let own = KeySigner::from_bytes(&Zeroizing::new([9; 32]));
+    let public = own.public_key();
+    let request = JobRequest {
+        device: DeviceFacts::default().with("device_model", "Kiosk 7").unwrap(),
+        ..JobRequest::new("user-0001")
+    };
+    let sent = |client: &Client| {
+        store.replace(&tag(), &capture(Verdict::Live)).unwrap();
+        client.register(&store, &tag(), &request, Call::default()).unwrap();
+        let upload = server.requests().into_iter().rfind(|r| r.step() == "upload").unwrap();
+        let metadata = upload.json()["metadata"].as_array().cloned().unwrap_or_default();
+        (RecordEnvelope::from_metadata(&metadata).unwrap(), metadata.len())
+    };
+
+    let (unsigned, _) = sent(&client(true));
+    assert_eq!(unsigned.unwrap().key_ids().count(), 0);
+    let (signed, _) = sent(&client(true).signing_records(own));
+    let signed = signed.unwrap();
+    signed.verify(&public).unwrap();
+    let record = signed.record().unwrap();
+    assert_eq!(record.device["device_model"], "Kiosk 7");
+    let zip = server.requests().into_iter().rfind(|r| r.step() == "zip").unwrap();
+    let zip = read_upload_zip(&zip.body, &ZipLimits::default()).unwrap();
+    assert_eq!(zip.differences(&record), []);
+    let (none, entries) = sent(&client(false));
+    assert!(none.is_none());
+    assert_eq!(entries, 1, "what the request tells is sent in any case");
 }

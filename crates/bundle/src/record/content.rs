@@ -26,12 +26,14 @@ const MAX_IMAGES: usize = 128;
 const MAX_ENTRIES: usize = 32;
 
 /// Most facts about a device.
-pub(super) const MAX_FACTS: usize = 32;
+pub const MAX_FACTS: usize = 32;
 
-/// Most characters of a name or code, of an image's file name, and of a device fact's value.
+/// Most characters of a name or code, and of an image's file name.
 const MAX_NAME: usize = 64;
 const MAX_FILE_NAME: usize = 100;
-pub(super) const MAX_FACT: usize = 200;
+
+/// Most characters of a device fact's value.
+pub const MAX_FACT: usize = 200;
 
 /// What is recorded of a capture: the hashes of its images and how they were taken. It holds no
 /// pixels, embeddings, landmarks or ids.

@@ -34,7 +34,8 @@ mod metadata;
 
 pub use compare::{Difference, ImageOrder, ReceivedImage};
 pub use content::{
-    EvidenceSummary, FindingSummary, FrameSummary, ImageRecord, IntegrityRecord, PolicyRecord,
+    EvidenceSummary, FindingSummary, FrameSummary, ImageRecord, IntegrityRecord, MAX_FACT,
+    MAX_FACTS, PolicyRecord,
 };
 pub use envelope::{PAYLOAD_TYPE, RECORD_NAME, RecordEnvelope};
 pub use error::RecordError;

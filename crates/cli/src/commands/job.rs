@@ -17,9 +17,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::v3::{self, ProtocolName};
-use crate::args::{Common, Credentials, JobOptions, StatusOptions};
+use crate::args::{Common, Credentials, JobOptions, StatusOptions, Told};
 use crate::console::{self, Style, styled};
 use crate::failure::{Exit, Failure};
+use crate::keys;
 
 const API_KEY_VARIABLE: &str = "LIVEFACE_API_KEY";
 /// The token of mobile SDKs, which buys signatures.
@@ -62,7 +63,7 @@ pub(crate) fn status(common: &Common, options: &StatusOptions) -> Result<Exit, F
     let tag = Tag::new(&options.tag)?;
     let store = super::store(&options.store)?;
     let wanted = Wanted { history: options.history, image_links: options.image_links };
-    let client = client(&options.credentials, true)?;
+    let client = client(&options.credentials, &Told::default())?;
     let outcome = client.status(&store, &tag, wanted, Call::default())?;
     report(common, &tag, &outcome, wanted)
 }
@@ -87,7 +88,7 @@ fn send(common: &Common, options: &JobOptions, job_type: JobType) -> Result<Exit
     };
     options.v3.fill(&mut request);
     let store = super::store(&options.store)?;
-    let client = client(&options.credentials, !options.no_metadata)?;
+    let client = client(&options.credentials, &options.told)?;
     if options.queue {
         let outcome = client.prepare(&store, &tag, job_type, &request)?;
         return report(common, &tag, &outcome, Wanted::default());
@@ -128,20 +129,25 @@ pub(crate) fn show(spinner: &ProgressBar, progress: Progress) {
 
 /// The client for the server and the partner that the options, the environment and the config file
 /// name, in this order. `metadata` says whether jobs tell what the engine knows.
-pub(crate) fn client(credentials: &Credentials, metadata: bool) -> Result<Client, Failure> {
+pub(crate) fn client(credentials: &Credentials, told: &Told) -> Result<Client, Failure> {
     let partner = Partner::new(credentials)?;
     let budget = Duration::from_secs(credentials.retry_for);
     let config = ClientConfig {
         retry: RetryPolicy { budget, ..RetryPolicy::default() },
         tls: partner.tls.clone(),
-        metadata,
+        metadata: !told.no_metadata,
+        record: !told.no_record,
         accept_unverified_answers: credentials.accept_unverified,
         ..ClientConfig::new(partner.environment.clone())
     };
-    if credentials.protocol.protocol == ProtocolName::V3 {
-        return Ok(Client::v3(config, partner.tokens(credentials)?)?);
-    }
-    Ok(Client::new(config, partner.signer(credentials)?)?)
+    let client = match credentials.protocol.protocol {
+        ProtocolName::V3 => Client::v3(config, partner.tokens(credentials)?)?,
+        ProtocolName::V1 => Client::new(config, partner.signer(credentials)?)?,
+    };
+    Ok(match &told.sign_key {
+        Some(path) => client.signing_records(keys::signer(path)?),
+        None => client,
+    })
 }
 
 /// Who signs and checks signatures.

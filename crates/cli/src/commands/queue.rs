@@ -5,7 +5,7 @@ use liveface_submit::{Call, QueueEntry, QueueOutcome};
 use serde::Serialize;
 
 use super::job;
-use crate::args::{Common, SubmitOptions};
+use crate::args::{Common, SubmitOptions, Told};
 use crate::console::{self, Style, counted, styled};
 use crate::failure::{Exit, Failure};
 
@@ -30,7 +30,7 @@ struct ReportLine<'a> {
 
 pub(crate) fn run(common: &Common, options: &SubmitOptions) -> Result<Exit, Failure> {
     let store = super::store(&options.store)?;
-    let client = job::client(&options.credentials, true)?;
+    let client = job::client(&options.credentials, &Told::default())?;
     let spinner = console::spinner("looking for jobs");
     let mut watch = |progress| job::show(&spinner, progress);
     let call = Call::default().watched_by(&mut watch);

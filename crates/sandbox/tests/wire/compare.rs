@@ -304,12 +304,17 @@ impl Comparison<'_> {
     }
 }
 
-/// A field that only one has. Of metadata only the names: the values tell of versions and machines.
+/// A field that only one has. Of metadata only the names: the values tell of versions and machines. How
+/// many entries an integrity record takes depends on its length.
 fn brief(name: &str, value: &Json) -> String {
     match value {
         Json::List(entries) if name == "metadata" => {
             let names = entries.iter().map(|entry| entry.get("name").unwrap().text().unwrap());
-            names.collect::<Vec<_>>().join(", ")
+            let is_record = |name: &str| name.starts_with("liveface_record_");
+            let named = |name| if is_record(name) { "liveface_record_*" } else { name };
+            let mut names: Vec<_> = names.map(named).collect();
+            names.dedup();
+            names.join(", ")
         }
         _ => value.to_string(),
     }

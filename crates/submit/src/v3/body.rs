@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::multipart::{Form, Multipart};
 use crate::environment::{Reach, reach};
 use crate::error::SubmitError;
-use crate::metadata::MAX_VALUE;
+use crate::metadata::{MAX_VALUE, metadata_text};
 use crate::request::{JobType, bad, check_text};
 
 /// How many liveness images a job has. Source: Smile ID's V3 API.
@@ -171,10 +171,6 @@ fn metadata(job: &JobState) -> Result<Vec<Entry<'_>>, SubmitError> {
             Ok(Entry { name, value: text })
         })
         .collect()
-}
-
-fn metadata_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[derive(Serialize)]

@@ -248,6 +248,7 @@ pub fn config(url: &str) -> ClientConfig {
         // Tests that want these say so.
         retry: RetryPolicy::none(),
         metadata: false,
+        record: false,
         ..ClientConfig::new(Environment::Url(url.to_owned()))
     }
 }
