@@ -20,7 +20,12 @@ use support::{Place, Sandbox, run, text};
 
 /// Set it to the seed that a failure names, to have the same moments again.
 const SEED: &str = "LIVEFACE_TEST_SEED";
-const KILLS: u64 = 25;
+/// How many are killed in each test; without it, 25.
+const KILLS: &str = "LIVEFACE_TEST_KILLS";
+
+fn kills() -> u64 {
+    std::env::var(KILLS).ok().map_or(25, |kills| kills.parse().unwrap())
+}
 
 /// Random moments; a failed test shows the seed.
 struct Moments(u64);
@@ -91,7 +96,7 @@ const VERDICT: &str = r#""event":"verdict""#;
 
 #[test]
 fn a_killed_capture_leaves_the_old_one_or_the_new_one() {
-    let place = Place::new();
+    let (place, kills) = (Place::new(), kills());
     let mut moments = Moments::new();
     let zip_of = |subject: &str| {
         run(&mut capture(&place, subject)).expect(0);
@@ -112,7 +117,7 @@ fn a_killed_capture_leaves_the_old_one_or_the_new_one() {
     let (mut killed, mut killed_while_saving, mut saved) = (0, 0, 0);
     // The machine may be faster or slower by now: a kill that came too late shortens the next ones.
     let (mut whole_time, mut saving_time) = (total, kept * 2);
-    for round in 0..KILLS {
+    for round in 0..kills {
         if round % 5 == 4 && current.is_some() {
             place.run(["tags", "clear", "kiosk"]).expect(0);
             current = None;
@@ -157,7 +162,7 @@ fn a_killed_capture_leaves_the_old_one_or_the_new_one() {
         current = found;
     }
     eprintln!("{killed} killed, {killed_while_saving} while saving ({kept:?}), {saved} saved");
-    assert!(killed >= KILLS as u32 / 2 && killed_while_saving > 0);
+    assert!(killed >= kills as u32 / 2 && killed_while_saving > 0);
 
     // What the killed ones left behind is gone after the next save.
     run(&mut capture(&place, "clips-f1")).expect(0);
@@ -200,7 +205,7 @@ fn history(sandbox: &Sandbox, user: &str, job: &str) -> Vec<Value> {
 
 #[test]
 fn a_killed_registration_goes_on_as_the_same_job() {
-    let place = Place::new();
+    let (place, count) = (Place::new(), kills());
     let sandbox = Sandbox::start(&place);
     place.capture("clips-f1", "1", "kiosk").expect(0);
     let zip = place.bundle("kiosk");
@@ -223,7 +228,7 @@ fn a_killed_registration_goes_on_as_the_same_job() {
 
     let early_end = Duration::from_millis(150);
     let mut moments = Moments::new();
-    let kills: Vec<_> = (1..=KILLS)
+    let kills: Vec<_> = (1..=count)
         .map(|round| {
             let at = match round % 3 {
                 // Announced, uploaded and noted.
@@ -281,11 +286,11 @@ fn a_killed_registration_goes_on_as_the_same_job() {
             .collect();
         shares.into_iter().map(|share| share.join().unwrap()).sum()
     });
-    eprintln!("{killed} of {KILLS} killed before their end");
-    assert!(killed >= KILLS as usize / 2);
+    eprintln!("{killed} of {count} killed before their end");
+    assert!(killed >= count as usize / 2);
 
     // The server counts the jobs that were announced: nobody announced another one.
     let numbers = numbers.into_inner().unwrap();
-    assert_eq!(numbers.len(), KILLS as usize + 1);
-    assert_eq!(numbers.last().unwrap().parse::<u64>().unwrap(), KILLS + 1);
+    assert_eq!(numbers.len(), count as usize + 1);
+    assert_eq!(numbers.last().unwrap().parse::<u64>().unwrap(), count + 1);
 }
