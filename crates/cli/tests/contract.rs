@@ -152,9 +152,17 @@ fn a_live_capture_tells_what_happened_and_is_kept() {
     assert_eq!(place.tags(), [("mine".to_owned(), "idle".to_owned())]);
     let shown = place.show("mine");
     assert_eq!(keys(&shown), ["images", "job", "record", "tag"]);
-    for (file, image) in shown["images"].as_array().unwrap().iter().zip(images) {
-        assert!(text(file).ends_with(&text(&image["file"])), "{file}");
-        image::open(text(file)).unwrap();
+    let names: Vec<_> = images.iter().map(|image| image["file"].clone()).collect();
+    assert_eq!(shown["images"], json!(names));
+    let folder = place.text("pictures");
+    place.run(["tags", "export", "mine", "--out", &folder]).expect(0);
+    for image in images {
+        let path = place.path("pictures").join(text(&image["file"]));
+        let opened = image::open(path).unwrap();
+        assert_eq!(
+            (image["width"].as_u64(), image["height"].as_u64()),
+            (Some(opened.width().into()), Some(opened.height().into()))
+        );
     }
 }
 
