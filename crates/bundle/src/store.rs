@@ -447,6 +447,20 @@ impl Store {
         Ok(cleared)
     }
 
+    /// Removes the capture under `tag` if its job's final answer is here; says whether it was.
+    ///
+    /// # Errors
+    /// When there is no such tag, it is damaged or it cannot be removed.
+    pub fn clear_if_submitted(&self, tag: &Tag) -> Result<bool, BundleError> {
+        let _lock = self.lock(Sharing::Exclusive)?;
+        let job = self.read_job(&self.pointer(tag)?)?;
+        let is_final = state(job.as_ref()) == TagState::Submitted;
+        if is_final {
+            self.clear_locked(tag)?;
+        }
+        Ok(is_final)
+    }
+
     /// Removes what is older than `limits` allow, and then what is too much: the submitted captures
     /// first, and of each kind those that were saved first. Gives the removed tags.
     ///

@@ -128,8 +128,16 @@ fn lists_tell_how_far_each_capture_is() {
     );
     assert!(listed.is_sorted_by_key(|t| &t.created));
     assert_eq!(store.idle_tags().unwrap(), [tag("idle")]);
+    for name in ["idle", "prepared", "uploaded"] {
+        assert!(!store.clear_if_submitted(&tag(name)).unwrap(), "{name}");
+    }
     assert_eq!(store.clear_submitted().unwrap(), 1);
     assert_eq!(store.clear_submitted().unwrap(), 0);
+    store.save(&tag("final"), &capture(1)).unwrap();
+    store.submission(&tag("final")).unwrap().set_job(&job(JobStage::Final)).unwrap();
+    assert!(store.clear_if_submitted(&tag("final")).unwrap());
+    let gone = store.clear_if_submitted(&tag("final"));
+    assert!(matches!(gone, Err(BundleError::NoSuchTag { .. })));
     assert_eq!(store.tags().unwrap().len(), 3);
 }
 
