@@ -157,6 +157,7 @@ pub(crate) fn read_sized(path: &Path, size: u64) -> Result<Zeroizing<Vec<u8>>, B
 
 /// The content of the file `path`; `None` when there is none.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, BundleError> {
+    step(path)?;
     match fs::read(path) {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         // A stray file where a directory would be holds nothing of ours either.

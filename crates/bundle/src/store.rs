@@ -26,19 +26,22 @@
 //! is saved as any other and then its old directory is renamed away, so that a process that is
 //! killed in between has only to begin with that tag again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use liveface_core::Verdict;
+use liveface_core::{CaptureRecord, Verdict};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use crate::capture::{Capture, is_file_name};
+use crate::capture::{Capture, CapturedImage, is_file_name};
 use crate::disk::{self, Sharing, names_in};
 use crate::error::BundleError;
 use crate::job::{JobStage, JobState};
-use crate::keys::KeyProvider;
+use crate::keys::{KeyProvider, StoreKey};
 use crate::manifest::{GENERATION_PREFIX, Manifest, Pointer, from_json, image_file};
 use crate::plain::Plain;
 use crate::sealed::{FORMAT, Header, Place, Vault, is_directory_name, sealed_length};
@@ -52,6 +55,8 @@ const TRASH_PREFIX: &str = ".trash-";
 const POINTER: &str = "current";
 const MANIFEST: &str = "manifest";
 const JOB: &str = "job";
+/// What [`JOB`] holds before a job is begun. The file is always there, so that removing it is found.
+const NO_JOB: &[u8] = b"null";
 const JOB_LOCK: &str = "job.lock";
 
 /// Whether a tag's capture was submitted.
@@ -102,46 +107,95 @@ pub struct Retention {
 pub struct Store {
     root: PathBuf,
     vault: Arc<Vault>,
+    older: Arc<Older>,
+}
+
+/// What stayed unencrypted when the store was opened.
+#[derive(Debug, Default)]
+struct Older {
+    /// Why, by the names of the directories.
+    left: BTreeMap<String, Arc<BundleError>>,
+    /// Why the store has no header on the disk yet, so that nothing can be written to it.
+    header: Option<Arc<BundleError>>,
 }
 
 impl Store {
     /// The store in the directory `path`, encrypted with the key of `keys`. Both are made when they
     /// are missing. On Unix the directories and files are for their owner only.
     ///
-    /// Captures that an older version kept there unencrypted are encrypted now. One that is damaged
-    /// is left as it is, for [`tags`](Self::tags) to list and [`clear`](Self::clear) to remove.
+    /// Captures that an older version kept there unencrypted are encrypted now. What cannot be (it is
+    /// damaged, its tag was captured again, the disk is full) is left as it is, for
+    /// [`unencrypted`](Self::unencrypted) to tell, [`tags`](Self::tags) to list and
+    /// [`clear`](Self::clear) to remove.
     ///
     /// # Errors
     /// When the directory or the key cannot be made or used, the key is not the one that the store
-    /// is encrypted with or is missing while there are captures, the store's header is damaged or of
-    /// a newer version, or captures of an older version cannot be encrypted (none is lost then).
+    /// is encrypted with or is missing while there are captures, or the store's header is damaged or
+    /// of a newer version.
     pub fn open(path: impl AsRef<Path>, keys: &dyn KeyProvider) -> Result<Self, BundleError> {
         let path = path.as_ref();
         let root = std::path::absolute(path).map_err(BundleError::io("find", path))?;
         disk::create_directories(&root)?;
-        let ready = |vault| Self { root: root.clone(), vault: Arc::new(vault) };
+        let ready = |vault, older| Self {
+            root: root.clone(),
+            vault: Arc::new(vault),
+            older: Arc::new(older),
+        };
         {
             let _lock = disk::lock(&root.join(LOCK), Sharing::Shared)?;
-            let to_do = |name: &String| is_plain(&root, name) || name.starts_with(TRASH_PREFIX);
+            let to_do = |name: &String| is_plain(&root, name) || is_trash(name);
             if let Some(vault) = unlock(&root, keys)?
                 && !names_in(&root)?.iter().any(to_do)
             {
-                return Ok(ready(vault));
+                return Ok(ready(vault, Older::default()));
             }
         }
         let _lock = disk::lock(&root.join(LOCK), Sharing::Exclusive)?;
         let found = unlock(&root, keys)?;
         let older: Vec<_> =
             names_in(&root)?.into_iter().filter(|name| is_plain(&root, name)).collect();
-        let opened = found.map_or_else(|| begin(&root, keys), Ok).map(ready).and_then(|store| {
-            // What a clear left behind is of no use to anybody, and is no reason to fail.
-            let _ = store.empty_trash();
-            store.encrypt_older(&older).map(|()| store)
-        });
-        opened.map_err(|source| match older.is_empty() {
-            true => source,
-            false => BundleError::Migration { store: root.clone(), source: source.into() },
-        })
+        let vault = match found.map_or_else(|| begin(&root, keys), Ok) {
+            Ok(vault) => vault,
+            Err(error) if older.is_empty() => return Err(error),
+            // What is there can still be listed and cleared, to make room for instance. Nothing is
+            // ever written with this key: the store has no header that stands for it.
+            Err(error) => {
+                let key = StoreKey::generate()?;
+                let vault = Header::new(&key)?.unlock(&key).ok_or(BundleError::Sealing)?;
+                let error = Arc::new(error);
+                let left = older.into_iter().map(|name| (name, error.clone())).collect();
+                return Ok(ready(vault, Older { left, header: Some(error) }));
+            }
+        };
+        let mut store = ready(vault, Older::default());
+        // What a clear left behind is of no use to anybody, and is no reason to fail.
+        let _ = store.empty_trash();
+        let left = store.encrypt_older(&older);
+        store.older = Arc::new(Older { left, header: None });
+        Ok(store)
+    }
+
+    /// As [`open`](Self::open), but makes nothing: `None` when there is no store in `path`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_existing(
+        path: impl AsRef<Path>,
+        keys: &dyn KeyProvider,
+    ) -> Result<Option<Self>, BundleError> {
+        let path = path.as_ref();
+        let ours =
+            |name: &String| name == HEADER || is_directory_name(name) || is_plain(path, name);
+        let is_there = path.is_dir() && names_in(path)?.iter().any(ours);
+        is_there.then(|| Self::open(path, keys)).transpose()
+    }
+
+    /// What an older version kept unencrypted and could not be encrypted when the store was opened,
+    /// and still is there: the directories' names in the store, which [`clear`](Self::clear) takes,
+    /// and why.
+    pub fn unencrypted(&self) -> impl Iterator<Item = (&str, &BundleError)> {
+        let left = self.older.left.iter().filter(|(name, _)| is_plain(&self.root, name));
+        left.map(|(name, error)| (name.as_str(), &**error))
     }
 
     /// The directory.
@@ -181,7 +235,7 @@ impl Store {
 
     fn is_used(&self, tag: &Tag) -> Result<bool, BundleError> {
         match self.pointer(tag) {
-            Ok(_) | Err(BundleError::Damaged { .. }) => Ok(true),
+            Ok(_) | Err(BundleError::Damaged { .. } | BundleError::Migration { .. }) => Ok(true),
             Err(BundleError::NoSuchTag { .. }) => Ok(false),
             Err(error) => Err(error),
         }
@@ -195,43 +249,47 @@ impl Store {
             return Err(BundleError::TagInUse { tag: tag.clone() });
         }
         self.empty_trash()?;
-        self.write(tag, capture, &manifest, None)?;
-        // A damaged capture of an older version, which was not encrypted. What cannot be removed
-        // here is removed with the tag.
-        let _ = self.discard(&self.root.join(tag.plain_directory_name()));
-        Ok(())
+        self.write(tag, &capture.images, &manifest, NO_JOB)?;
+        // What an older version left there, which is not encrypted.
+        self.discard(&self.root.join(tag.plain_directory_name()))
     }
 
-    /// Makes `capture`, with its job, what is under `tag`. The lock is held.
+    /// Makes a capture, with its job, what is under `tag`. The lock is held.
     fn write(
         &self,
         tag: &Tag,
-        capture: &Capture,
+        images: &[CapturedImage],
         manifest: &[u8],
-        job: Option<&[u8]>,
+        job: &[u8],
     ) -> Result<(), BundleError> {
+        if let Some(source) = &self.older.header {
+            return Err(BundleError::Migration { path: self.root.clone(), source: source.clone() });
+        }
         let name = self.vault.directory_name(tag);
         let directory = self.root.join(&name);
         disk::create_directories(&directory)?;
         disk::sync_directory(&self.root)?;
-        // A pointer that cannot be read is replaced like any other.
-        let earlier = self.pointer_in(&name).ok().flatten().map(|pointer| pointer.generation);
-        sweep(&directory, earlier.as_deref())?;
+        match self.pointer_in(&name) {
+            // What crashed writers left may be what fills the disk.
+            Ok(earlier) => sweep(&directory, earlier.as_ref().map(|p| p.generation.as_str()))?,
+            // It is replaced like any other, and what it may name stays until then.
+            Err(BundleError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let generation = format!("{GENERATION_PREFIX}{}", disk::random_name()?);
         let path = directory.join(&generation);
         let written =
-            self.write_generation(&name, &generation, capture, manifest, job).and_then(|()| {
+            self.write_generation(&name, &generation, images, manifest, job).and_then(|()| {
                 let pointer = Pointer::new(tag, &generation, self.next_number()?, manifest);
                 let place = Place { directory: &name, generation: "", file: POINTER };
                 let sealed = self.vault.seal(place, &pointer.to_bytes()?)?;
                 disk::replace(&self.file(place), &sealed)
             });
         // What cannot be removed here is not pointed to, and is removed by the next save or clear.
-        let current = self.pointer_in(&name);
-        match (&written, earlier, current) {
-            (Ok(()), Some(earlier), _) => _ = disk::remove_tree(&directory.join(earlier)),
+        match (&written, self.pointer_in(&name)) {
+            (Ok(()), _) => _ = sweep(&directory, Some(&generation)),
             // It failed, and surely before the pointer was replaced.
-            (Err(_), _, Ok(current))
+            (Err(_), Ok(current))
                 if current.as_ref().map(|current| &current.generation) != Some(&generation) =>
             {
                 _ = disk::remove_tree(&path);
@@ -245,9 +303,9 @@ impl Store {
         &self,
         directory: &str,
         generation: &str,
-        capture: &Capture,
+        images: &[CapturedImage],
         manifest: &[u8],
-        job: Option<&[u8]>,
+        job: &[u8],
     ) -> Result<(), BundleError> {
         let path = self.root.join(directory).join(generation);
         disk::create_directories(&path)?;
@@ -255,11 +313,11 @@ impl Store {
             let place = Place { directory, generation, file };
             disk::write_new(&self.file(place), &self.vault.seal(place, bytes)?)
         };
-        for (number, image) in capture.images.iter().enumerate() {
+        for (number, image) in images.iter().enumerate() {
             write(&image_file(number), &image.jpeg)?;
         }
         write(MANIFEST, manifest)?;
-        job.map_or(Ok(()), |job| write(JOB, job))?;
+        write(JOB, job)?;
         disk::sync_directory(&path)?;
         disk::sync_directory(&self.root.join(directory))
     }
@@ -268,38 +326,72 @@ impl Store {
     fn next_number(&self) -> Result<u64, BundleError> {
         let names = names_in(&self.root)?;
         let tags = names.iter().filter(|name| is_directory_name(name));
-        let numbers = tags.filter_map(|name| Some(self.pointer_in(name).ok()??.number));
-        Ok(numbers.max().unwrap_or_default().saturating_add(1))
+        let mut newest = 0;
+        for name in tags {
+            newest = match self.pointer_in(name) {
+                Ok(pointer) => pointer.map_or(0, |pointer| pointer.number).max(newest),
+                Err(BundleError::Damaged { .. }) => newest,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(newest.saturating_add(1))
     }
 
-    /// Encrypts the captures in `directories`, which an older version wrote.
-    fn encrypt_older(&self, directories: &[String]) -> Result<(), BundleError> {
+    /// Encrypts the captures in `directories`, which an older version wrote. Gives what could not be
+    /// encrypted, and why.
+    fn encrypt_older(&self, directories: &[String]) -> BTreeMap<String, Arc<BundleError>> {
         let mut older = Vec::new();
+        let mut left = BTreeMap::new();
         for name in directories {
             let directory = self.root.join(name);
-            match Plain::read(&directory) {
-                Ok(Some(plain)) => older.push(plain),
+            match Plain::read(&directory).and_then(|plain| match plain {
                 // The first save under this tag did not come to its end.
-                Ok(None) => self.discard(&directory)?,
-                Err(BundleError::Damaged { .. }) => {}
-                Err(error) => return Err(error),
+                None if Plain::is_unfinished(&directory)? => {
+                    self.discard(&directory).map(|()| None)
+                }
+                None => Err(BundleError::damaged(&directory, "nothing says which capture counts")),
+                plain => Ok(plain),
+            }) {
+                Ok(plain) => older.extend(plain.map(|plain| (name, plain))),
+                Err(error) => _ = left.insert(name.clone(), Arc::new(error)),
             }
         }
         // The order of saves is kept.
-        older.sort_by(|a, b| a.manifest.created.cmp(&b.manifest.created));
-        for plain in older {
-            let capture = match plain.capture() {
-                Ok(capture) => capture,
-                Err(BundleError::Damaged { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            let _held = plain.hold()?;
-            let manifest = Manifest::new(&capture, plain.manifest.created.clone()).to_bytes()?;
-            let job = plain.job.as_ref().map(|job| job.as_slice());
-            self.write(&plain.pointer.tag, &capture, &manifest, job)?;
-            self.discard(&plain.directory)?;
+        older.sort_by(|(_, a), (_, b)| a.manifest.created.cmp(&b.manifest.created));
+        for (name, plain) in older {
+            if let Err(error) = self.encrypt(&plain) {
+                left.insert(name.clone(), Arc::new(error));
+            }
         }
-        Ok(())
+        left
+    }
+
+    fn encrypt(&self, plain: &Plain) -> Result<(), BundleError> {
+        let images = plain.images()?;
+        let _held = plain.hold()?;
+        let tag = &plain.pointer.tag;
+        let manifest = plain.manifest.renewed().to_bytes()?;
+        let job = plain.job.as_ref().map_or(NO_JOB, |job| job.as_slice());
+        match self.pointer_in(&self.vault.directory_name(tag))? {
+            None => self.write(tag, &images, &manifest, job)?,
+            // It was encrypted before, and only its removal is left to do.
+            Some(pointer) if self.holds(&pointer, &manifest, job)? => {}
+            Some(_) => return Err(BundleError::TagInUse { tag: tag.clone() }),
+        }
+        self.discard(&plain.directory)
+    }
+
+    /// Whether what `pointer` names has this manifest and this job, and is whole.
+    fn holds(&self, pointer: &Pointer, manifest: &[u8], job: &[u8]) -> Result<bool, BundleError> {
+        let directory = self.vault.directory_name(&pointer.tag);
+        let has = |file, bytes: &[u8]| {
+            self.read(place(&directory, pointer, file)).map(|found| found.as_slice() == bytes)
+        };
+        let whole = || {
+            let manifest: Manifest<serde_json::Value> = self.manifest(pointer)?;
+            self.images_of(pointer, &manifest)
+        };
+        Ok(has(MANIFEST, manifest)? && has(JOB, job)? && whole().is_ok())
     }
 
     /// The capture under `tag`, every byte checked against what was saved.
@@ -349,7 +441,7 @@ impl Store {
     }
 
     fn summary(&self, pointer: &Pointer) -> Result<(u64, TagSummary), BundleError> {
-        let manifest = self.manifest(pointer)?;
+        let manifest: Manifest = self.manifest(pointer)?;
         let summary = TagSummary {
             images: manifest.image_count(),
             verdict: Some(manifest.record.verdict),
@@ -375,7 +467,7 @@ impl Store {
     /// When there is no such tag or it is damaged.
     pub fn image_names(&self, tag: &Tag) -> Result<Vec<String>, BundleError> {
         let _lock = self.lock(Sharing::Shared)?;
-        Ok(self.manifest(&self.pointer(tag)?)?.image_names())
+        Ok(self.manifest::<CaptureRecord>(&self.pointer(tag)?)?.image_names())
     }
 
     /// Writes `tag`'s images to `folder`, **decrypted**, for an app that must show them; gives their
@@ -560,8 +652,8 @@ impl Store {
         let _lock = self.lock(Sharing::Exclusive)?;
         self.check_current(pointer)?;
         let directory = self.vault.directory_name(&pointer.tag);
-        disk::remove_tree(&self.file(place(&directory, pointer, JOB)))?;
-        disk::sync_directory(&self.root.join(directory).join(&pointer.generation))
+        let place = place(&directory, pointer, JOB);
+        disk::replace(&self.file(place), &self.vault.seal(place, NO_JOB)?)
     }
 
     fn check_current(&self, pointer: &Pointer) -> Result<(), BundleError> {
@@ -577,7 +669,9 @@ impl Store {
     fn lock(&self, sharing: Sharing) -> Result<File, BundleError> {
         let lock = disk::lock(&self.root.join(LOCK), sharing)?;
         // What would be written with keys that the header does not stand for could never be read.
-        if read_header(&self.root)?.as_ref() == Some(self.vault.header()) {
+        let header = read_header(&self.root)?;
+        let expected = self.older.header.is_none().then_some(self.vault.header());
+        if header.as_ref() == expected {
             return Ok(lock);
         }
         let what = "it is not the one that the store was opened with";
@@ -593,7 +687,7 @@ impl Store {
     /// older version.
     fn directory_name(&self, tag: &Tag) -> String {
         let own = self.vault.directory_name(tag);
-        if self.root.join(&own).exists() {
+        if self.root.join(&own).join(POINTER).exists() {
             return own;
         }
         let listed = tag.as_str();
@@ -608,8 +702,15 @@ impl Store {
     fn pointer(&self, tag: &Tag) -> Result<Pointer, BundleError> {
         let directory = self.directory_name(tag);
         if is_plain(&self.root, &directory) {
-            let what = "an older version kept it unencrypted, and a file of it is damaged";
-            return Err(BundleError::damaged(self.root.join(directory), what));
+            let path = self.root.join(&directory);
+            let source = self.older.left.get(&directory).cloned().unwrap_or_else(|| {
+                let source = std::io::Error::other("it was written after the store was opened");
+                Arc::new(BundleError::io("encrypt", &path)(source))
+            });
+            return Err(match &*source {
+                BundleError::Damaged { path, what } => BundleError::damaged(path, what),
+                _ => BundleError::Migration { path, source },
+            });
         }
         self.pointer_in(&directory)?.ok_or_else(|| BundleError::NoSuchTag { tag: tag.clone() })
     }
@@ -626,7 +727,10 @@ impl Store {
         Ok(Some(pointer))
     }
 
-    fn manifest(&self, pointer: &Pointer) -> Result<Manifest, BundleError> {
+    fn manifest<R: Clone + Serialize + DeserializeOwned>(
+        &self,
+        pointer: &Pointer,
+    ) -> Result<Manifest<R>, BundleError> {
         let directory = self.vault.directory_name(&pointer.tag);
         let place = place(&directory, pointer, MANIFEST);
         Manifest::parse(&self.read(place)?, pointer)
@@ -634,8 +738,17 @@ impl Store {
     }
 
     fn load_generation(&self, pointer: &Pointer) -> Result<Capture, BundleError> {
+        let manifest: Manifest = self.manifest(pointer)?;
+        Ok(Capture { images: self.images_of(pointer, &manifest)?, record: manifest.record })
+    }
+
+    fn images_of<R: Clone + Serialize + DeserializeOwned>(
+        &self,
+        pointer: &Pointer,
+        manifest: &Manifest<R>,
+    ) -> Result<Vec<CapturedImage>, BundleError> {
         let directory = self.vault.directory_name(&pointer.tag);
-        self.manifest(pointer)?.into_capture(
+        manifest.images(
             |file, size| {
                 let place = place(&directory, pointer, file);
                 let sealed = disk::read_sized(&self.file(place), sealed_length(size))?;
@@ -648,9 +761,12 @@ impl Store {
     fn read_job(&self, pointer: &Pointer) -> Result<Option<JobState>, BundleError> {
         let directory = self.vault.directory_name(&pointer.tag);
         let place = place(&directory, pointer, JOB);
-        let Some(bytes) = self.read_if_there(place)? else { return Ok(None) };
-        let job = from_json(&bytes);
-        job.map(Some).map_err(|what| BundleError::damaged(self.file(place), what))
+        let bytes = match self.read_if_there(place)? {
+            None if !pointer.has_job_file => return Ok(None),
+            None => return Err(BundleError::damaged(self.file(place), "it is missing")),
+            Some(bytes) => bytes,
+        };
+        from_json(&bytes).map_err(|what| BundleError::damaged(self.file(place), what))
     }
 
     /// Decrypts a file that a capture must have.
@@ -670,10 +786,14 @@ impl Store {
 
     fn clear_locked(&self, tag: &Tag) -> Result<(), BundleError> {
         self.empty_trash()?;
-        let name = self.directory_name(tag);
-        let directory = self.root.join(&name);
-        let existed = directory.join(POINTER).exists() || is_plain(&self.root, &name);
-        self.discard(&directory)?;
+        let mut existed = false;
+        // The unencrypted one first: it would be taken for the tag's capture if it alone were left.
+        let plain = tag.plain_directory_name();
+        for name in [plain, self.vault.directory_name(tag), self.directory_name(tag)] {
+            let directory = self.root.join(&name);
+            existed |= directory.join(POINTER).exists() || is_plain(&self.root, &name);
+            self.discard(&directory)?;
+        }
         if existed { Ok(()) } else { Err(BundleError::NoSuchTag { tag: tag.clone() }) }
     }
 
@@ -691,7 +811,7 @@ impl Store {
     /// Removes what a clear that was cut short left. Only a writer that holds the lock may.
     fn empty_trash(&self) -> Result<(), BundleError> {
         for name in names_in(&self.root)? {
-            if name.starts_with(TRASH_PREFIX) {
+            if is_trash(&name) {
                 disk::remove_tree(&self.root.join(name))?;
             }
         }
@@ -707,6 +827,12 @@ fn place<'p>(directory: &'p str, pointer: &'p Pointer, file: &'p str) -> Place<'
 /// Whether `name` is the directory of a tag of an older version, which did not encrypt.
 fn is_plain(root: &Path, name: &str) -> bool {
     Tag::is_plain_directory_name(name) && root.join(name).is_dir()
+}
+
+/// Whether `name` is what a clear that was cut short left.
+fn is_trash(name: &str) -> bool {
+    let digits = name.strip_prefix(TRASH_PREFIX).unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn read_header(root: &Path) -> Result<Option<Header>, BundleError> {
@@ -765,14 +891,10 @@ mod older;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use liveface_core::{CaptureRecord, ShotKind};
+    use liveface_core::ShotKind;
 
     use super::*;
-    use crate::capture::CapturedImage;
     use crate::disk::crash;
-    use crate::keys::StoreKey;
 
     /// A capture whose every part tells `number`.
     fn capture(number: u8) -> Capture {
@@ -1009,20 +1131,20 @@ mod tests {
             let root = directory.path();
             write_older(root);
             let first = crash::after(steps, || Store::open(root, &key()));
-            let done = first.is_ok();
+            let done = first.as_ref().is_ok_and(|store| store.unencrypted().count() == 1);
             crashes += u32::from(!done);
             // Each capture is there whole, in the old form or the new one.
             for (name, number) in [("visit/7", 1), ("other", 2)] {
                 let plain = Plain::read(&older::directory(root, name)).unwrap();
-                let found = plain.map(|plain| plain.capture().unwrap());
+                let found = plain.map(|plain| plain.images().unwrap());
                 let found = found.unwrap_or_else(|| {
                     let vault = unlock(root, &key()).unwrap().unwrap().into();
-                    let store = Store { root: root.to_owned(), vault };
-                    store.load(&Tag::new(name).unwrap()).unwrap()
+                    let store = Store { root: root.to_owned(), vault, older: Arc::default() };
+                    store.load(&Tag::new(name).unwrap()).unwrap().images
                 });
-                assert_eq!(found, capture(number), "after {steps} steps");
+                assert_eq!(found, capture(number).images, "after {steps} steps");
             }
-            let store = first.or_else(|_| Store::open(root, &key())).unwrap();
+            let store = Store::open(root, &key()).unwrap();
             check_encrypted(root, &store);
             check_encrypted(root, &Store::open(root, &key()).unwrap());
             // What was damaged goes with the tag.
