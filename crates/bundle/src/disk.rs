@@ -7,6 +7,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
@@ -179,6 +180,13 @@ pub(crate) fn names_in(directory: &Path) -> Result<Vec<String>, BundleError> {
     Ok(names)
 }
 
+/// When a directory, or what lies in it, was written last; `None` where that is not known.
+pub(crate) fn last_written(directory: &Path) -> Option<SystemTime> {
+    let paths = names_in(directory).ok()?.into_iter().map(|name| directory.join(name));
+    let written = |path: &Path| fs::symlink_metadata(path).and_then(|found| found.modified()).ok();
+    paths.filter_map(|path| written(&path)).chain(written(directory)).max()
+}
+
 /// 16 random hexadecimal digits.
 pub(crate) fn random_name() -> Result<String, BundleError> {
     let mut random = [0; 8];
@@ -212,6 +220,8 @@ pub(crate) mod crash {
     thread_local! {
         static STEPS_LEFT: Cell<Option<u32>> = const { Cell::new(None) };
         static FOR_GOOD: Cell<bool> = const { Cell::new(true) };
+        /// After a failure that was not for good: the steps to one that is.
+        static THEN: Cell<Option<u32>> = const { Cell::new(None) };
     }
 
     /// Runs `work`, crashing after `steps` steps.
@@ -224,11 +234,18 @@ pub(crate) mod crash {
         run(steps, false, work)
     }
 
+    /// As [`once_after`]; `more` steps later it crashes for good.
+    pub(crate) fn twice<T>(steps: u32, more: u32, work: impl FnOnce() -> T) -> T {
+        THEN.set(Some(more));
+        run(steps, false, work)
+    }
+
     fn run<T>(steps: u32, for_good: bool, work: impl FnOnce() -> T) -> T {
         STEPS_LEFT.set(Some(steps));
         FOR_GOOD.set(for_good);
         let result = work();
         STEPS_LEFT.set(None);
+        THEN.set(None);
         result
     }
 
@@ -236,7 +253,9 @@ pub(crate) mod crash {
         let left = STEPS_LEFT.get();
         if left == Some(0) {
             if !FOR_GOOD.get() {
-                STEPS_LEFT.set(None);
+                let then = THEN.take();
+                STEPS_LEFT.set(then);
+                FOR_GOOD.set(then.is_some());
             }
             return Err(std::io::Error::other("simulated crash"));
         }

@@ -556,25 +556,30 @@ impl Store {
     /// Removes what is older than `limits` allow, and then what is too much: the submitted captures
     /// first, and of each kind those that were saved first. Gives the removed tags.
     ///
-    /// A capture that is being submitted at this moment, in any process, is left; so is what is
-    /// damaged, because nobody knows what it is. A capture from after `now` has no age: a clock that
-    /// was set back removes nothing. Which capture is older than another is counted, and not told by
-    /// the clock.
+    /// A capture that is being submitted at this moment, in any process, is left. A capture from after
+    /// `now` has no age, so a clock that was set back removes nothing; but what was saved before
+    /// something that is too old is too old as well, because saves are counted. What is damaged has
+    /// the age of its files, and does not count.
     ///
     /// # Errors
     /// When the store cannot be read or a capture cannot be removed.
     pub fn retain(&self, limits: &Retention, now: SystemTime) -> Result<Vec<Tag>, BundleError> {
         let _lock = self.lock(Sharing::Exclusive)?;
-        let mut kept = self.listed()?;
-        kept.retain(|(_, summary)| summary.state != TagState::Damaged);
-        kept.sort_by_key(|(_, summary)| summary.state != TagState::Submitted);
-        let mut removed = Vec::new();
-        let is_old = |summary: &TagSummary| {
-            let created = summary.created.as_ref().and_then(|text| text.parse().ok());
-            let age = created.and_then(|at: jiff::Timestamp| now.duration_since(at.into()).ok());
+        let too_old = |from: Option<SystemTime>| {
+            let age = from.and_then(|from| now.duration_since(from).ok());
             limits.max_age.is_some_and(|most| age.is_some_and(|age| age > most))
         };
-        let (old, young): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, s)| is_old(s));
+        let created = |summary: &TagSummary| {
+            let at: Option<jiff::Timestamp> = summary.created.as_ref()?.parse().ok();
+            at.map(SystemTime::from)
+        };
+        let (damaged, mut kept): (Vec<_>, Vec<_>) =
+            self.listed()?.into_iter().partition(|(_, s)| s.state == TagState::Damaged);
+        let old_until = kept.iter().filter(|(_, s)| too_old(created(s))).map(|(n, _)| *n).max();
+        kept.sort_by_key(|(_, summary)| summary.state != TagState::Submitted);
+        let (old, young): (Vec<_>, Vec<_>) =
+            kept.into_iter().partition(|(number, _)| Some(*number) <= old_until);
+        let mut removed = Vec::new();
         let mut count = old.len() + young.len();
         let old_count = old.len();
         for (index, (_, summary)) in old.into_iter().chain(young).enumerate() {
@@ -585,13 +590,29 @@ impl Store {
                 count -= 1;
             }
         }
+        for (_, summary) in damaged {
+            let directory = self.root.join(self.directory_name(&summary.tag));
+            if too_old(disk::last_written(&directory)) && !self.is_busy(&summary.tag)? {
+                self.clear_locked(&summary.tag)?;
+                removed.push(summary.tag);
+            }
+        }
         Ok(removed)
     }
 
     /// Whether somebody submits `tag`'s capture at this moment. The lock is held.
     fn is_busy(&self, tag: &Tag) -> Result<bool, BundleError> {
-        let pointer = self.pointer(tag)?;
-        let lock = self.file(place(&self.vault.directory_name(tag), &pointer, JOB_LOCK));
+        let directory = self.directory_name(tag);
+        if is_plain(&self.root, &directory) {
+            let plain = Plain::read(&self.root.join(directory)).ok().flatten();
+            let held = plain.map(|plain| plain.hold());
+            return Ok(matches!(held, Some(Err(BundleError::Busy { .. }))));
+        }
+        let pointer = match self.pointer(tag) {
+            Err(BundleError::Damaged { .. }) => return Ok(false),
+            pointer => pointer?,
+        };
+        let lock = self.file(place(&directory, &pointer, JOB_LOCK));
         Ok(lock.exists() && disk::try_lock(&lock)?.is_none())
     }
 
@@ -1078,6 +1099,18 @@ mod tests {
                 assert!(steps > 10, "{steps}");
                 return;
             }
+        }
+    }
+
+    #[test]
+    fn a_read_that_fails_before_a_crash_loses_nothing() {
+        for (steps, more) in (0..30).flat_map(|steps| (0..10).map(move |more| (steps, more))) {
+            let directory = tempfile::tempdir().unwrap();
+            let store = Store::open(directory.path(), &key()).unwrap();
+            store.save(&tag(), &capture(1)).unwrap();
+            let _ = crash::twice(steps, more, || store.replace(&tag(), &capture(2)));
+            let found = store.load(&tag()).unwrap();
+            assert!(found == capture(1) || found == capture(2), "{steps} and {more} steps");
         }
     }
 
