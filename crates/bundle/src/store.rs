@@ -268,7 +268,6 @@ impl Store {
         let name = self.vault.directory_name(tag);
         let directory = self.root.join(&name);
         disk::create_directories(&directory)?;
-        disk::sync_directory(&self.root)?;
         match self.pointer_in(&name) {
             // What crashed writers left may be what fills the disk.
             Ok(earlier) => sweep(&directory, earlier.as_ref().map(|p| p.generation.as_str()))?,
@@ -318,8 +317,7 @@ impl Store {
         }
         write(MANIFEST, manifest)?;
         write(JOB, job)?;
-        disk::sync_directory(&path)?;
-        disk::sync_directory(&self.root.join(directory))
+        disk::sync_directory(&path)
     }
 
     /// One more than the newest capture has.
@@ -474,18 +472,34 @@ impl Store {
     /// paths, the selfie first. Removing them is up to the app.
     ///
     /// The folder is made if it is missing; on Unix a folder that is made, and the files, are for
-    /// their owner only. Images of an earlier export to the folder (`si_selfie_*.jpg`,
-    /// `si_liveness_*.jpg`) are removed.
+    /// their owner only. Nothing in the folder is removed or replaced.
     ///
     /// # Errors
-    /// When there is no such tag, it is damaged, the folder lies in the store, or the disk refuses;
-    /// what was written then is removed again.
+    /// When there is no such tag, it is damaged, the folder lies in the store or holds other images
+    /// (`si_selfie_*.jpg`, `si_liveness_*.jpg`), or the disk refuses; no image is written then.
     pub fn export_images(
         &self,
         tag: &Tag,
         folder: impl AsRef<Path>,
     ) -> Result<Vec<PathBuf>, BundleError> {
-        let folder = folder.as_ref();
+        self.export(tag, folder.as_ref(), false)
+    }
+
+    /// As [`export_images`](Self::export_images), but other images in the folder (`si_selfie_*.jpg`,
+    /// `si_liveness_*.jpg`), whoever wrote them, are replaced or removed.
+    ///
+    /// # Errors
+    /// As [`export_images`](Self::export_images), but for other images. Those are removed last, when
+    /// the new ones are whole.
+    pub fn replace_exported_images(
+        &self,
+        tag: &Tag,
+        folder: impl AsRef<Path>,
+    ) -> Result<Vec<PathBuf>, BundleError> {
+        self.export(tag, folder.as_ref(), true)
+    }
+
+    fn export(&self, tag: &Tag, folder: &Path, replace: bool) -> Result<Vec<PathBuf>, BundleError> {
         let capture = self.load(tag)?;
         let whole = std::path::absolute(folder).map_err(BundleError::io("find", folder))?;
         let real = whole.ancestors().find_map(|path| fs::canonicalize(path).ok());
@@ -495,23 +509,42 @@ impl Store {
             return Err(BundleError::Export { path: folder.to_owned(), rule });
         }
         disk::create_directories(folder)?;
-        for name in names_in(folder)?.iter().filter(|name| is_file_name(name)) {
-            let path = folder.join(name);
-            fs::remove_file(&path).map_err(BundleError::io("remove", &path))?;
+        let images: Vec<_> = capture.upload_order();
+        let mut others = names_in(folder)?;
+        others.retain(|name| {
+            let image = images.iter().find(|image| image.file_name() == *name);
+            // The same bytes are an earlier export of this capture.
+            let is_same = |image: &&&CapturedImage| {
+                let size = image.jpeg.len() as u64;
+                disk::read_sized(&folder.join(name), size).is_ok_and(|found| found == image.jpeg)
+            };
+            is_file_name(name) && image.filter(is_same).is_none()
+        });
+        if !replace && !others.is_empty() {
+            let rule = "other images lie there, and nobody said that they may be removed";
+            return Err(BundleError::Export { path: folder.to_owned(), rule });
         }
-        let mut written: Vec<PathBuf> = Vec::new();
-        for image in capture.upload_order() {
-            written.push(folder.join(image.file_name()));
-            if let Some(path) = written.last()
-                && let Err(error) = disk::write_new(path, &image.jpeg)
-            {
-                for path in &written {
-                    let _ = disk::remove_tree(path);
-                }
-                return Err(error);
+        let suffix = format!(".{}.tmp", disk::random_name()?);
+        let paths: Vec<_> = images.iter().map(|image| folder.join(image.file_name())).collect();
+        let new: Vec<_> = images
+            .iter()
+            .map(|image| folder.join(format!("{}{suffix}", image.file_name())))
+            .collect();
+        let written =
+            images.iter().zip(&new).try_for_each(|(i, new)| disk::write_new(new, &i.jpeg));
+        let placed = written.and_then(|()| {
+            new.iter().zip(&paths).try_for_each(|(new, path)| disk::rename(new, path))
+        });
+        if placed.is_err() {
+            new.iter().for_each(|new| _ = disk::remove_tree(new));
+        }
+        placed?;
+        for other in others.iter().map(|name| folder.join(name)) {
+            if !paths.contains(&other) {
+                disk::remove_tree(&other)?;
             }
         }
-        Ok(written)
+        Ok(paths)
     }
 
     /// Removes the capture under `tag`, whatever state it is in.
@@ -858,7 +891,13 @@ fn is_trash(name: &str) -> bool {
 
 fn read_header(root: &Path) -> Result<Option<Header>, BundleError> {
     let path = root.join(HEADER);
-    disk::read_if_there(&path)?.map(|bytes| Header::parse(&bytes, &path)).transpose()
+    let bytes = disk::read_if_there(&path).map_err(|error| match error {
+        BundleError::Damaged { path, .. } => {
+            BundleError::Header { path, what: "it is not a regular file, or too large" }
+        }
+        error => error,
+    })?;
+    bytes.map(|bytes| Header::parse(&bytes, &path)).transpose()
 }
 
 /// The keys of the store in `root`; `None` when it has no header or no key yet, and no captures that
@@ -881,6 +920,7 @@ fn unlock(root: &Path, keys: &dyn KeyProvider) -> Result<Option<Vault>, BundleEr
 /// Gives a store without encrypted captures its header, and a key if there is none.
 fn begin(root: &Path, keys: &dyn KeyProvider) -> Result<Vault, BundleError> {
     let key = keys.existing()?.map_or_else(|| keys.create(), Ok)?;
+    keys.persist()?;
     let header = Header::new(&key)?;
     disk::replace(&root.join(HEADER), &header.to_bytes())?;
     let wrong = || BundleError::WrongKey { store: root.to_owned(), keys: keys.name() };

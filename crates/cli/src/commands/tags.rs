@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use liveface::Tag;
+use liveface::{BundleError, Tag};
 use liveface_bundle::{JobState, Retention, TagState};
 use liveface_core::CaptureRecord;
 use serde::Serialize;
@@ -22,7 +22,9 @@ struct ShowLine<'a> {
 }
 
 pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failure> {
-    let store = super::store(&options.store)?;
+    let Some(store) = super::existing_store(&options.store)? else {
+        return without_store(common, &options.action);
+    };
     match &options.action {
         TagsAction::List { idle } => {
             let mut tags = store.tags()?;
@@ -89,6 +91,27 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
         TagsAction::Clear { tag: None, .. } => {
             let count = store.clear_submitted()?;
             said(common, &serde_json::json!({ "cleared": count }), &format!("Cleared {count}."))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What is said when there is no store yet, and none is made.
+fn without_store(common: &Common, action: &TagsAction) -> Result<Exit, Failure> {
+    match action {
+        TagsAction::List { .. } => {
+            said(common, &serde_json::json!({ "tags": [] }), "No captures.")?;
+        }
+        TagsAction::Retain { .. } => {
+            said(common, &serde_json::json!({ "cleared": 0, "tags": [] }), "Cleared 0.")?;
+        }
+        TagsAction::Clear { tag: None, .. } => {
+            said(common, &serde_json::json!({ "cleared": 0 }), "Cleared 0.")?;
+        }
+        TagsAction::Show { tag, .. }
+        | TagsAction::Export { tag, .. }
+        | TagsAction::Clear { tag: Some(tag), .. } => {
+            return Err(BundleError::NoSuchTag { tag: Tag::new(tag)? }.into());
         }
     }
     Ok(Exit::Done)
