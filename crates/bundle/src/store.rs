@@ -521,7 +521,7 @@ impl Store {
             is_file_name(name) && image.filter(is_same).is_none()
         });
         if !replace && !others.is_empty() {
-            let rule = "other images lie there, and nobody said that they may be removed";
+            let rule = "other images lie there; give another folder, or replace them on purpose";
             return Err(BundleError::Export { path: folder.to_owned(), rule });
         }
         let suffix = format!(".{}.tmp", disk::random_name()?);

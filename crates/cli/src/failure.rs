@@ -85,6 +85,12 @@ fn is_systems(error: &liveface::BundleError) -> bool {
     }
 }
 
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Exit::Runtime, format!("the output could not be written: {error}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use liveface::{BundleError, KeyError};
@@ -113,11 +119,5 @@ mod tests {
         ] {
             assert_eq!(Failure::from(error).exit, exit);
         }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Runtime, format!("the output could not be written: {error}"))
     }
 }

@@ -71,8 +71,12 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
                 sheet::write(&capture, path)?;
             }
         }
-        TagsAction::Export { tag, out } => {
-            let files = store.export_images(&Tag::new(tag)?, out)?;
+        TagsAction::Export { tag, out, replace } => {
+            let tag = Tag::new(tag)?;
+            let files = match replace {
+                false => store.export_images(&tag, out)?,
+                true => store.replace_exported_images(&tag, out)?,
+            };
             // A path need not be UTF-8, which JSON is.
             let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
             said(common, &serde_json::json!({ "files": files }), &files.join("\n"))?;
