@@ -4,27 +4,44 @@
 //! In this crate's tests every operation counts as a step, and [`crash::after`] makes the thread
 //! fail from a chosen step on, as if the process had been killed there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
 use crate::error::BundleError;
 use crate::text::hex;
 
-/// Makes the directory `path` and the missing ones above it, for this user only.
+/// The most bytes of a file of the store: far more than any picture has.
+const MAX_FILE: u64 = 64 << 20;
+
+/// Makes the directory `path` and the missing ones above it, for this user only, and waits until
+/// they are on the disk.
 pub(crate) fn create_directories(path: &Path) -> Result<(), BundleError> {
     step(path)?;
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let made: Vec<_> = path.ancestors().take_while(is_missing).collect();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(BundleError::io("create the directory", path))
+    builder.create(path).map_err(BundleError::io("create the directory", path))?;
+    made.into_iter().try_for_each(|made| sync_directory(folder_of(made)))
+}
+
+/// The directory in which `path` lies.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Writes the new file `path` and waits until it is on the disk.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), BundleError> {
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(BundleError::io("create", path)(ErrorKind::FileTooLarge.into()));
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     private(&mut options);
@@ -57,7 +74,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), BundleError> {
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), BundleError> {
     step(to)?;
     fs::rename(from, to).map_err(BundleError::io("put in place", to))?;
-    to.parent().map_or(Ok(()), sync_directory)
+    sync_directory(folder_of(to))
 }
 
 /// Writes the entries of the directory `path` to the disk.
@@ -157,14 +174,46 @@ pub(crate) fn read_sized(path: &Path, size: u64) -> Result<Zeroizing<Vec<u8>>, B
 
 /// The content of the file `path`; `None` when there is none.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, BundleError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+    step(path)?;
+    match read_at_most(path, MAX_FILE, |_| Ok(())) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Err(BundleError::damaged(path, error.to_string()))
+        }
         // A stray file where a directory would be holds nothing of ours either.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(None)
         }
         Err(error) => Err(BundleError::io("read", path)(error)),
     }
+}
+
+/// The content of the regular file `path`, which has at most `most` bytes, if `check` finds nothing
+/// wrong with it. What is no such file is [`ErrorKind::InvalidData`].
+pub(crate) fn read_at_most(
+    path: &Path,
+    most: u64,
+    check: impl FnOnce(&Metadata) -> std::io::Result<()>,
+) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let invalid = |what| Err(std::io::Error::new(ErrorKind::InvalidData, what));
+    // Opening a pipe would wait for somebody to write to it.
+    if !fs::metadata(path)?.is_file() {
+        return invalid("it is not a regular file");
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    check(&metadata)?;
+    let length = metadata.len();
+    if length > most {
+        return invalid("it is too large");
+    }
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length as usize + 1));
+    file.take(length + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > length {
+        return invalid("it grows while it is read");
+    }
+    Ok(bytes)
 }
 
 /// The names in a directory, sorted. A name that is not UTF-8 is nothing of ours.
@@ -176,6 +225,13 @@ pub(crate) fn names_in(directory: &Path) -> Result<Vec<String>, BundleError> {
     }
     names.sort();
     Ok(names)
+}
+
+/// When a directory, or what lies in it, was written last; `None` where that is not known.
+pub(crate) fn last_written(directory: &Path) -> Option<SystemTime> {
+    let paths = names_in(directory).ok()?.into_iter().map(|name| directory.join(name));
+    let written = |path: &Path| fs::symlink_metadata(path).and_then(|found| found.modified()).ok();
+    paths.filter_map(|path| written(&path)).chain(written(directory)).max()
 }
 
 /// 16 random hexadecimal digits.
@@ -211,6 +267,8 @@ pub(crate) mod crash {
     thread_local! {
         static STEPS_LEFT: Cell<Option<u32>> = const { Cell::new(None) };
         static FOR_GOOD: Cell<bool> = const { Cell::new(true) };
+        /// After a failure that was not for good: the steps to one that is.
+        static THEN: Cell<Option<u32>> = const { Cell::new(None) };
     }
 
     /// Runs `work`, crashing after `steps` steps.
@@ -223,11 +281,18 @@ pub(crate) mod crash {
         run(steps, false, work)
     }
 
+    /// As [`once_after`]; `more` steps later it crashes for good.
+    pub(crate) fn twice<T>(steps: u32, more: u32, work: impl FnOnce() -> T) -> T {
+        THEN.set(Some(more));
+        run(steps, false, work)
+    }
+
     fn run<T>(steps: u32, for_good: bool, work: impl FnOnce() -> T) -> T {
         STEPS_LEFT.set(Some(steps));
         FOR_GOOD.set(for_good);
         let result = work();
         STEPS_LEFT.set(None);
+        THEN.set(None);
         result
     }
 
@@ -235,7 +300,9 @@ pub(crate) mod crash {
         let left = STEPS_LEFT.get();
         if left == Some(0) {
             if !FOR_GOOD.get() {
-                STEPS_LEFT.set(None);
+                let then = THEN.take();
+                STEPS_LEFT.set(then);
+                FOR_GOOD.set(then.is_some());
             }
             return Err(std::io::Error::other("simulated crash"));
         }

@@ -1,6 +1,7 @@
 //! Everything that can go wrong with captures, the store and upload zips.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -95,16 +96,16 @@ pub enum BundleError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// The store was written by an older version, unencrypted, and cannot be encrypted now.
+    /// What an older version kept unencrypted could not be encrypted when the store was opened.
     #[error(
-        "the captures in {} were kept unencrypted by an older version and could not all be encrypted: {source}; nothing is lost, open the store again when that is put right",
-        store.display()
+        "{} was kept unencrypted by an older version and could not be encrypted: {source}; nothing is lost, open the store again when that is put right",
+        path.display()
     )]
     Migration {
-        /// The store's directory.
-        store: PathBuf,
+        /// The directory of the capture or, where nothing could be begun, of the store.
+        path: PathBuf,
         /// What stood in the way.
-        source: Box<BundleError>,
+        source: Arc<BundleError>,
     },
     /// The cipher refused to encrypt.
     #[error("a file of the store could not be encrypted")]

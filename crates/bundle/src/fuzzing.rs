@@ -32,12 +32,14 @@ pub fn fuzz_store_file(bytes: &[u8]) {
     for format in [PLAIN_FORMAT, FORMAT] {
         let _ = Pointer::parse(&plaintext, format);
         if let Ok(tag) = Tag::new("a")
-            && let Ok(manifest) =
-                Manifest::parse(&plaintext, &Pointer::of(format, &tag, &plaintext))
+            && let Ok(manifest) = Manifest::<liveface_core::CaptureRecord>::parse(
+                &plaintext,
+                &Pointer::of(format, &tag, &plaintext),
+            )
         {
             let _ = manifest.image_names();
-            let _ = manifest
-                .into_capture(|_, _| Ok(Default::default()), |_, _| crate::BundleError::Sealing);
+            let _ =
+                manifest.images(|_, _| Ok(Default::default()), |_, _| crate::BundleError::Sealing);
         }
     }
     let _ = from_json::<JobState>(&plaintext);

@@ -11,6 +11,9 @@ use crate::disk;
 use crate::error::BundleError;
 use crate::text::hex;
 
+/// The most bytes of a key file: far more than the digits and white space around them.
+const MAX_FILE: u64 = 16 << 10;
+
 /// A store's key: 32 random bytes. It is wiped from memory when it is dropped, and never printed.
 // In a box, so that moving it leaves no copy.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,7 +33,7 @@ impl StoreKey {
     pub fn generate() -> Result<Self, KeyError> {
         let mut key = Self(Box::default());
         getrandom::fill(key.0.as_mut_slice()).map_err(|error| {
-            KeyError(format!("the system gave no random bytes for a key: {error}"))
+            KeyError::system(format!("the system gave no random bytes for a key: {error}"))
         })?;
         Ok(key)
     }
@@ -50,11 +53,31 @@ impl std::fmt::Debug for StoreKey {
 
 /// Why a key cannot be had.
 #[derive(Debug, Error)]
-#[error("{0}")]
-pub struct KeyError(
-    /// What happened and what to do. Without keys.
-    pub String,
-);
+#[error("{message}")]
+pub struct KeyError {
+    message: String,
+    is_system: bool,
+}
+
+impl KeyError {
+    /// The key cannot be used as it is; `message` says what happened and what to do, without keys.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_system: false }
+    }
+
+    /// As [`new`](Self::new), but the disk or the system is at fault and not the key.
+    #[must_use]
+    pub fn system(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_system: true }
+    }
+
+    /// Whether the disk or the system is at fault.
+    #[must_use]
+    pub const fn is_system(&self) -> bool {
+        self.is_system
+    }
+}
 
 /// Where a store's key comes from: an app's own keychain or keystore, or a [`KeyFile`].
 pub trait KeyProvider {
@@ -70,6 +93,15 @@ pub trait KeyProvider {
     /// # Errors
     /// When no key can be made or kept.
     fn create(&self) -> Result<StoreKey, KeyError>;
+
+    /// Waits until the key would outlast a power cut. Called before the first use of the key for a
+    /// store.
+    ///
+    /// # Errors
+    /// When that cannot be made sure.
+    fn persist(&self) -> Result<(), KeyError> {
+        Ok(())
+    }
 
     /// Where the key is, for messages; without the key.
     fn name(&self) -> String {
@@ -120,36 +152,46 @@ impl KeyFile {
     }
 
     fn failed(&self, action: &str, error: impl std::fmt::Display) -> KeyError {
-        KeyError(format!("{} cannot be {action}: {error}", self.name()))
+        KeyError::system(format!("{} cannot be {action}: {error}", self.name()))
     }
+
+    fn unusable(&self, what: impl std::fmt::Display) -> KeyError {
+        KeyError::new(format!("{} cannot be used: {what}", self.name()))
+    }
+}
+
+/// Refuses a file that others may read or change.
+fn for_owner_only(metadata: &fs::Metadata) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+        let what = "others may read or change it; give it the mode 0600";
+        return Err(std::io::Error::new(ErrorKind::InvalidData, what));
+    }
+    #[cfg(not(unix))]
+    let _ = metadata;
+    Ok(())
 }
 
 impl KeyProvider for KeyFile {
     fn existing(&self) -> Result<Option<StoreKey>, KeyError> {
-        let text = match fs::read_to_string(&self.path) {
-            Ok(text) => Zeroizing::new(text),
+        let text = match disk::read_at_most(&self.path, MAX_FILE, for_owner_only) {
+            Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(self.unusable(error));
+            }
             Err(error) => return Err(self.failed("read", error)),
         };
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let metadata = fs::metadata(&self.path).map_err(|error| self.failed("read", error))?;
-            if metadata.permissions().mode() & 0o077 != 0 {
-                let what = "others may read or change it; give it the mode 0600";
-                return Err(self.failed("used", what));
-            }
-        }
-        let digits = text.trim_ascii().as_bytes();
+        let digits = text.trim_ascii();
         let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
         let mut key = StoreKey(Box::default());
         let (pairs, rest) = digits.as_chunks::<2>();
         if pairs.len() != 32 || !rest.is_empty() {
-            return Err(self.failed("used", "it does not hold 64 hexadecimal digits"));
+            return Err(self.unusable("it does not hold 64 hexadecimal digits"));
         }
         for (byte, [high, low]) in key.0.iter_mut().zip(pairs) {
             let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
-                return Err(self.failed("used", "it does not hold 64 hexadecimal digits"));
+                return Err(self.unusable("it does not hold 64 hexadecimal digits"));
             };
             *byte = 16 * high + low;
         }
@@ -164,9 +206,7 @@ impl KeyProvider for KeyFile {
         text.push_str(&digits);
         text.push('\n');
         let failed = |error: BundleError| self.failed("made", error);
-        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            disk::create_directories(folder).map_err(failed)?;
-        }
+        disk::create_directories(disk::folder_of(&self.path)).map_err(failed)?;
         // Written whole under another name first: a killed process leaves no half key.
         let random = disk::random_name().map_err(failed)?;
         let mut temporary = self.path.clone().into_os_string();
@@ -184,12 +224,14 @@ impl KeyProvider for KeyFile {
         });
         disk::remove_tree(&temporary).map_err(failed)?;
         if kept? {
-            if let Some(folder) = self.path.parent().filter(|f| !f.as_os_str().is_empty()) {
-                disk::sync_directory(folder).map_err(failed)?;
-            }
             return Ok(key);
         }
         self.existing()?.ok_or_else(|| self.failed("read", "it is gone again"))
+    }
+
+    fn persist(&self) -> Result<(), KeyError> {
+        disk::sync_directory(disk::folder_of(&self.path))
+            .map_err(|error| self.failed("kept", error))
     }
 
     fn name(&self) -> String {
@@ -226,6 +268,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let keys = KeyFile::new(directory.path().join("k"));
         let odd = format!("{}g", "a".repeat(63));
+        let file = fs::File::create(keys.path()).unwrap();
+        file.set_len(1 << 40).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            file.set_permissions(fs::Permissions::from_mode(0o600)).unwrap();
+            let endless = KeyFile::new("/dev/zero").existing().unwrap_err();
+            assert!(endless.to_string().contains("regular file") && !endless.is_system());
+        }
+        assert!(keys.existing().unwrap_err().to_string().contains("too large"));
         for text in ["", "secret", &"ab".repeat(31), &"ab".repeat(33), &odd] {
             let _ = fs::remove_file(keys.path());
             disk::write_new(keys.path(), text.as_bytes()).unwrap();

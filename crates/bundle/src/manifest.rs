@@ -4,6 +4,7 @@
 //! Format 1 was written unencrypted, with other file names; it is read to be encrypted.
 
 use liveface_core::{CaptureRecord, ShotKind};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -27,6 +28,9 @@ pub(crate) struct Pointer {
     /// Counts the store's saves, so that their order does not depend on the clock. 0 in format 1.
     #[serde(default)]
     pub(crate) number: u64,
+    /// Whether the generation was written with a job file: then a missing one was removed.
+    #[serde(default)]
+    pub(crate) has_job_file: bool,
     manifest_sha256: String,
 }
 
@@ -34,7 +38,7 @@ impl Pointer {
     /// The pointer to `generation`, whose manifest is `manifest`.
     pub(crate) fn new(tag: &Tag, generation: &str, number: u64, manifest: &[u8]) -> Self {
         let generation = generation.to_owned();
-        Self { generation, number, ..Self::of(FORMAT, tag, manifest) }
+        Self { generation, number, has_job_file: true, ..Self::of(FORMAT, tag, manifest) }
     }
 
     /// A pointer of `format` to a manifest, in no generation.
@@ -44,6 +48,7 @@ impl Pointer {
             tag: tag.clone(),
             generation: String::new(),
             number: 0,
+            has_job_file: false,
             manifest_sha256: sha256_hex(manifest),
         }
     }
@@ -68,14 +73,16 @@ impl Pointer {
 pub(crate) const GENERATION_PREFIX: &str = "gen-";
 
 /// Everything about one generation but the images' bytes.
+///
+/// A `record` that this version cannot read, of an older one, is kept as it is ([`serde_json::Value`]).
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Manifest {
+pub(crate) struct Manifest<R = CaptureRecord> {
     format: u32,
     /// When it was saved, in UTC.
     pub(crate) created: String,
     images: Vec<ImageRecord>,
-    pub(crate) record: CaptureRecord,
+    pub(crate) record: R,
 }
 
 /// An image as the manifest has it.
@@ -107,6 +114,14 @@ impl Manifest {
             sha256: sha256_hex(&image.jpeg),
         });
         Self { format: FORMAT, created, images: images.collect(), record: capture.record.clone() }
+    }
+}
+
+impl<R: Clone + Serialize + DeserializeOwned> Manifest<R> {
+    /// The same in this version's format, which names no files.
+    pub(crate) fn renewed(&self) -> Self {
+        let images = self.images.iter().map(|image| ImageRecord { file: None, ..image.clone() });
+        Self { format: FORMAT, images: images.collect(), ..self.clone() }
     }
 
     /// The manifest as JSON that can be read back: a record with a number that JSON has no form
@@ -147,15 +162,15 @@ impl Manifest {
         images.into_iter().map(|image| file_name(image.kind, image.t_ms)).collect()
     }
 
-    /// The capture, its images' bytes found by `read`, which is given file name and size.
-    pub(crate) fn into_capture(
-        self,
+    /// The images, their bytes found by `read`, which is given file name and size.
+    pub(crate) fn images(
+        &self,
         read: impl Fn(&str, u64) -> Result<Zeroizing<Vec<u8>>, BundleError>,
         damaged: impl Fn(&str, &str) -> BundleError,
-    ) -> Result<Capture, BundleError> {
+    ) -> Result<Vec<CapturedImage>, BundleError> {
         let mut images = Vec::with_capacity(self.images.len());
-        for (number, image) in self.images.into_iter().enumerate() {
-            let file = image.file.unwrap_or_else(|| image_file(number));
+        for (number, image) in self.images.iter().enumerate() {
+            let file = image.file.clone().unwrap_or_else(|| image_file(number));
             let jpeg = read(&file, image.bytes)?;
             if jpeg.len() as u64 != image.bytes || sha256_hex(&jpeg) != image.sha256 {
                 let what = "its size or sha256 is not the recorded one";
@@ -170,7 +185,7 @@ impl Manifest {
                 jpeg,
             });
         }
-        Ok(Capture { images, record: self.record })
+        Ok(images)
     }
 }
 
@@ -190,7 +205,7 @@ pub(crate) fn to_json(
 }
 
 /// The error tells the place and nothing of the content, which may speak of a person.
-pub(crate) fn from_json<T: for<'d> Deserialize<'d>>(bytes: &[u8]) -> Result<T, String> {
+pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_slice(bytes).map_err(|error| {
         format!("its content cannot be understood (line {}, {:?})", error.line(), error.classify())
     })

@@ -11,24 +11,23 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::capture::Capture;
+use crate::capture::CapturedImage;
 use crate::disk;
 use crate::error::BundleError;
-use crate::job::JobState;
-use crate::manifest::{Manifest, PLAIN_FORMAT, Pointer, from_json};
+use crate::manifest::{GENERATION_PREFIX, Manifest, PLAIN_FORMAT, Pointer, from_json};
 
 /// A tag's capture and its job.
 pub(crate) struct Plain {
     pub(crate) directory: PathBuf,
     pub(crate) pointer: Pointer,
-    pub(crate) manifest: Manifest,
+    /// With the record as it was written, whether or not this version can read it.
+    pub(crate) manifest: Manifest<serde_json::Value>,
     /// As it was written.
     pub(crate) job: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Plain {
-    /// Reads what lies in the tag's directory, without the pictures; `None` when its first save did
-    /// not come to its end.
+    /// Reads what lies in the tag's directory, without the pictures; `None` when it has no pointer.
     pub(crate) fn read(directory: &Path) -> Result<Option<Self>, BundleError> {
         let path = directory.join("current.json");
         let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
@@ -43,16 +42,31 @@ impl Plain {
             .map_err(|what| BundleError::damaged(path, what))?;
         let path = generation.join("job.json");
         let job = disk::read_if_there(&path)?;
-        if let Some(Err(what)) = job.as_ref().map(|job| from_json::<JobState>(job)) {
-            return Err(BundleError::damaged(path, what));
-        }
         Ok(Some(Self { directory: directory.to_owned(), pointer, manifest, job }))
     }
 
-    /// The capture, every byte checked.
-    pub(crate) fn capture(&self) -> Result<Capture, BundleError> {
+    /// Whether all that lies in the tag's directory is what saves that did not come to their end left.
+    pub(crate) fn is_unfinished(directory: &Path) -> Result<bool, BundleError> {
+        for name in disk::names_in(directory)? {
+            if name == "current.json.tmp" {
+                continue;
+            }
+            let digits = name.strip_prefix(GENERATION_PREFIX).unwrap_or_default();
+            if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return Ok(false);
+            }
+            let manifest = disk::read_if_there(&directory.join(name).join("manifest.json"))?;
+            if manifest.is_some_and(|bytes| from_json::<serde_json::Value>(&bytes).is_ok()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The images, every byte checked.
+    pub(crate) fn images(&self) -> Result<Vec<CapturedImage>, BundleError> {
         let generation = self.generation();
-        self.manifest.clone().into_capture(
+        self.manifest.images(
             |file, size| disk::read_sized(&generation.join(file), size),
             |file, what| BundleError::damaged(generation.join(file), what),
         )

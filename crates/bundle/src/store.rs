@@ -26,19 +26,22 @@
 //! is saved as any other and then its old directory is renamed away, so that a process that is
 //! killed in between has only to begin with that tag again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use liveface_core::Verdict;
+use liveface_core::{CaptureRecord, Verdict};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use crate::capture::{Capture, is_file_name};
+use crate::capture::{Capture, CapturedImage, is_file_name};
 use crate::disk::{self, Sharing, names_in};
 use crate::error::BundleError;
 use crate::job::{JobStage, JobState};
-use crate::keys::KeyProvider;
+use crate::keys::{KeyProvider, StoreKey};
 use crate::manifest::{GENERATION_PREFIX, Manifest, Pointer, from_json, image_file};
 use crate::plain::Plain;
 use crate::sealed::{FORMAT, Header, Place, Vault, is_directory_name, sealed_length};
@@ -52,6 +55,8 @@ const TRASH_PREFIX: &str = ".trash-";
 const POINTER: &str = "current";
 const MANIFEST: &str = "manifest";
 const JOB: &str = "job";
+/// What [`JOB`] holds before a job is begun. The file is always there, so that removing it is found.
+const NO_JOB: &[u8] = b"null";
 const JOB_LOCK: &str = "job.lock";
 
 /// Whether a tag's capture was submitted.
@@ -102,46 +107,95 @@ pub struct Retention {
 pub struct Store {
     root: PathBuf,
     vault: Arc<Vault>,
+    older: Arc<Older>,
+}
+
+/// What stayed unencrypted when the store was opened.
+#[derive(Debug, Default)]
+struct Older {
+    /// Why, by the names of the directories.
+    left: BTreeMap<String, Arc<BundleError>>,
+    /// Why the store has no header on the disk yet, so that nothing can be written to it.
+    header: Option<Arc<BundleError>>,
 }
 
 impl Store {
     /// The store in the directory `path`, encrypted with the key of `keys`. Both are made when they
     /// are missing. On Unix the directories and files are for their owner only.
     ///
-    /// Captures that an older version kept there unencrypted are encrypted now. One that is damaged
-    /// is left as it is, for [`tags`](Self::tags) to list and [`clear`](Self::clear) to remove.
+    /// Captures that an older version kept there unencrypted are encrypted now. What cannot be (it is
+    /// damaged, its tag was captured again, the disk is full) is left as it is, for
+    /// [`unencrypted`](Self::unencrypted) to tell, [`tags`](Self::tags) to list and
+    /// [`clear`](Self::clear) to remove.
     ///
     /// # Errors
     /// When the directory or the key cannot be made or used, the key is not the one that the store
-    /// is encrypted with or is missing while there are captures, the store's header is damaged or of
-    /// a newer version, or captures of an older version cannot be encrypted (none is lost then).
+    /// is encrypted with or is missing while there are captures, or the store's header is damaged or
+    /// of a newer version.
     pub fn open(path: impl AsRef<Path>, keys: &dyn KeyProvider) -> Result<Self, BundleError> {
         let path = path.as_ref();
         let root = std::path::absolute(path).map_err(BundleError::io("find", path))?;
         disk::create_directories(&root)?;
-        let ready = |vault| Self { root: root.clone(), vault: Arc::new(vault) };
+        let ready = |vault, older| Self {
+            root: root.clone(),
+            vault: Arc::new(vault),
+            older: Arc::new(older),
+        };
         {
             let _lock = disk::lock(&root.join(LOCK), Sharing::Shared)?;
-            let to_do = |name: &String| is_plain(&root, name) || name.starts_with(TRASH_PREFIX);
+            let to_do = |name: &String| is_plain(&root, name) || is_trash(name);
             if let Some(vault) = unlock(&root, keys)?
                 && !names_in(&root)?.iter().any(to_do)
             {
-                return Ok(ready(vault));
+                return Ok(ready(vault, Older::default()));
             }
         }
         let _lock = disk::lock(&root.join(LOCK), Sharing::Exclusive)?;
         let found = unlock(&root, keys)?;
         let older: Vec<_> =
             names_in(&root)?.into_iter().filter(|name| is_plain(&root, name)).collect();
-        let opened = found.map_or_else(|| begin(&root, keys), Ok).map(ready).and_then(|store| {
-            // What a clear left behind is of no use to anybody, and is no reason to fail.
-            let _ = store.empty_trash();
-            store.encrypt_older(&older).map(|()| store)
-        });
-        opened.map_err(|source| match older.is_empty() {
-            true => source,
-            false => BundleError::Migration { store: root.clone(), source: source.into() },
-        })
+        let vault = match found.map_or_else(|| begin(&root, keys), Ok) {
+            Ok(vault) => vault,
+            Err(error) if older.is_empty() => return Err(error),
+            // What is there can still be listed and cleared, to make room for instance. Nothing is
+            // ever written with this key: the store has no header that stands for it.
+            Err(error) => {
+                let key = StoreKey::generate()?;
+                let vault = Header::new(&key)?.unlock(&key).ok_or(BundleError::Sealing)?;
+                let error = Arc::new(error);
+                let left = older.into_iter().map(|name| (name, error.clone())).collect();
+                return Ok(ready(vault, Older { left, header: Some(error) }));
+            }
+        };
+        let mut store = ready(vault, Older::default());
+        // What a clear left behind is of no use to anybody, and is no reason to fail.
+        let _ = store.empty_trash();
+        let left = store.encrypt_older(&older);
+        store.older = Arc::new(Older { left, header: None });
+        Ok(store)
+    }
+
+    /// As [`open`](Self::open), but makes nothing: `None` when there is no store in `path`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_existing(
+        path: impl AsRef<Path>,
+        keys: &dyn KeyProvider,
+    ) -> Result<Option<Self>, BundleError> {
+        let path = path.as_ref();
+        let ours =
+            |name: &String| name == HEADER || is_directory_name(name) || is_plain(path, name);
+        let is_there = path.is_dir() && names_in(path)?.iter().any(ours);
+        is_there.then(|| Self::open(path, keys)).transpose()
+    }
+
+    /// What an older version kept unencrypted and could not be encrypted when the store was opened,
+    /// and still is there: the directories' names in the store, which [`clear`](Self::clear) takes,
+    /// and why.
+    pub fn unencrypted(&self) -> impl Iterator<Item = (&str, &BundleError)> {
+        let left = self.older.left.iter().filter(|(name, _)| is_plain(&self.root, name));
+        left.map(|(name, error)| (name.as_str(), &**error))
     }
 
     /// The directory.
@@ -181,7 +235,7 @@ impl Store {
 
     fn is_used(&self, tag: &Tag) -> Result<bool, BundleError> {
         match self.pointer(tag) {
-            Ok(_) | Err(BundleError::Damaged { .. }) => Ok(true),
+            Ok(_) | Err(BundleError::Damaged { .. } | BundleError::Migration { .. }) => Ok(true),
             Err(BundleError::NoSuchTag { .. }) => Ok(false),
             Err(error) => Err(error),
         }
@@ -195,43 +249,46 @@ impl Store {
             return Err(BundleError::TagInUse { tag: tag.clone() });
         }
         self.empty_trash()?;
-        self.write(tag, capture, &manifest, None)?;
-        // A damaged capture of an older version, which was not encrypted. What cannot be removed
-        // here is removed with the tag.
-        let _ = self.discard(&self.root.join(tag.plain_directory_name()));
-        Ok(())
+        self.write(tag, &capture.images, &manifest, NO_JOB)?;
+        // What an older version left there, which is not encrypted.
+        self.discard(&self.root.join(tag.plain_directory_name()))
     }
 
-    /// Makes `capture`, with its job, what is under `tag`. The lock is held.
+    /// Makes a capture, with its job, what is under `tag`. The lock is held.
     fn write(
         &self,
         tag: &Tag,
-        capture: &Capture,
+        images: &[CapturedImage],
         manifest: &[u8],
-        job: Option<&[u8]>,
+        job: &[u8],
     ) -> Result<(), BundleError> {
+        if let Some(source) = &self.older.header {
+            return Err(BundleError::Migration { path: self.root.clone(), source: source.clone() });
+        }
         let name = self.vault.directory_name(tag);
         let directory = self.root.join(&name);
         disk::create_directories(&directory)?;
-        disk::sync_directory(&self.root)?;
-        // A pointer that cannot be read is replaced like any other.
-        let earlier = self.pointer_in(&name).ok().flatten().map(|pointer| pointer.generation);
-        sweep(&directory, earlier.as_deref())?;
+        match self.pointer_in(&name) {
+            // What crashed writers left may be what fills the disk.
+            Ok(earlier) => sweep(&directory, earlier.as_ref().map(|p| p.generation.as_str()))?,
+            // It is replaced like any other, and what it may name stays until then.
+            Err(BundleError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let generation = format!("{GENERATION_PREFIX}{}", disk::random_name()?);
         let path = directory.join(&generation);
         let written =
-            self.write_generation(&name, &generation, capture, manifest, job).and_then(|()| {
+            self.write_generation(&name, &generation, images, manifest, job).and_then(|()| {
                 let pointer = Pointer::new(tag, &generation, self.next_number()?, manifest);
                 let place = Place { directory: &name, generation: "", file: POINTER };
                 let sealed = self.vault.seal(place, &pointer.to_bytes()?)?;
                 disk::replace(&self.file(place), &sealed)
             });
         // What cannot be removed here is not pointed to, and is removed by the next save or clear.
-        let current = self.pointer_in(&name);
-        match (&written, earlier, current) {
-            (Ok(()), Some(earlier), _) => _ = disk::remove_tree(&directory.join(earlier)),
+        match (&written, self.pointer_in(&name)) {
+            (Ok(()), _) => _ = sweep(&directory, Some(&generation)),
             // It failed, and surely before the pointer was replaced.
-            (Err(_), _, Ok(current))
+            (Err(_), Ok(current))
                 if current.as_ref().map(|current| &current.generation) != Some(&generation) =>
             {
                 _ = disk::remove_tree(&path);
@@ -245,9 +302,9 @@ impl Store {
         &self,
         directory: &str,
         generation: &str,
-        capture: &Capture,
+        images: &[CapturedImage],
         manifest: &[u8],
-        job: Option<&[u8]>,
+        job: &[u8],
     ) -> Result<(), BundleError> {
         let path = self.root.join(directory).join(generation);
         disk::create_directories(&path)?;
@@ -255,51 +312,84 @@ impl Store {
             let place = Place { directory, generation, file };
             disk::write_new(&self.file(place), &self.vault.seal(place, bytes)?)
         };
-        for (number, image) in capture.images.iter().enumerate() {
+        for (number, image) in images.iter().enumerate() {
             write(&image_file(number), &image.jpeg)?;
         }
         write(MANIFEST, manifest)?;
-        job.map_or(Ok(()), |job| write(JOB, job))?;
-        disk::sync_directory(&path)?;
-        disk::sync_directory(&self.root.join(directory))
+        write(JOB, job)?;
+        disk::sync_directory(&path)
     }
 
     /// One more than the newest capture has.
     fn next_number(&self) -> Result<u64, BundleError> {
         let names = names_in(&self.root)?;
         let tags = names.iter().filter(|name| is_directory_name(name));
-        let numbers = tags.filter_map(|name| Some(self.pointer_in(name).ok()??.number));
-        Ok(numbers.max().unwrap_or_default().saturating_add(1))
+        let mut newest = 0;
+        for name in tags {
+            newest = match self.pointer_in(name) {
+                Ok(pointer) => pointer.map_or(0, |pointer| pointer.number).max(newest),
+                Err(BundleError::Damaged { .. }) => newest,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(newest.saturating_add(1))
     }
 
-    /// Encrypts the captures in `directories`, which an older version wrote.
-    fn encrypt_older(&self, directories: &[String]) -> Result<(), BundleError> {
+    /// Encrypts the captures in `directories`, which an older version wrote. Gives what could not be
+    /// encrypted, and why.
+    fn encrypt_older(&self, directories: &[String]) -> BTreeMap<String, Arc<BundleError>> {
         let mut older = Vec::new();
+        let mut left = BTreeMap::new();
         for name in directories {
             let directory = self.root.join(name);
-            match Plain::read(&directory) {
-                Ok(Some(plain)) => older.push(plain),
+            match Plain::read(&directory).and_then(|plain| match plain {
                 // The first save under this tag did not come to its end.
-                Ok(None) => self.discard(&directory)?,
-                Err(BundleError::Damaged { .. }) => {}
-                Err(error) => return Err(error),
+                None if Plain::is_unfinished(&directory)? => {
+                    self.discard(&directory).map(|()| None)
+                }
+                None => Err(BundleError::damaged(&directory, "nothing says which capture counts")),
+                plain => Ok(plain),
+            }) {
+                Ok(plain) => older.extend(plain.map(|plain| (name, plain))),
+                Err(error) => _ = left.insert(name.clone(), Arc::new(error)),
             }
         }
         // The order of saves is kept.
-        older.sort_by(|a, b| a.manifest.created.cmp(&b.manifest.created));
-        for plain in older {
-            let capture = match plain.capture() {
-                Ok(capture) => capture,
-                Err(BundleError::Damaged { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            let _held = plain.hold()?;
-            let manifest = Manifest::new(&capture, plain.manifest.created.clone()).to_bytes()?;
-            let job = plain.job.as_ref().map(|job| job.as_slice());
-            self.write(&plain.pointer.tag, &capture, &manifest, job)?;
-            self.discard(&plain.directory)?;
+        older.sort_by(|(_, a), (_, b)| a.manifest.created.cmp(&b.manifest.created));
+        for (name, plain) in older {
+            if let Err(error) = self.encrypt(&plain) {
+                left.insert(name.clone(), Arc::new(error));
+            }
         }
-        Ok(())
+        left
+    }
+
+    fn encrypt(&self, plain: &Plain) -> Result<(), BundleError> {
+        let images = plain.images()?;
+        let _held = plain.hold()?;
+        let tag = &plain.pointer.tag;
+        let manifest = plain.manifest.renewed().to_bytes()?;
+        let job = plain.job.as_ref().map_or(NO_JOB, |job| job.as_slice());
+        match self.pointer_in(&self.vault.directory_name(tag))? {
+            None => self.write(tag, &images, &manifest, job)?,
+            // It was encrypted before, and only its removal is left to do.
+            Some(pointer) if self.holds(&pointer, &manifest, job)? => {}
+            Some(_) => return Err(BundleError::TagInUse { tag: tag.clone() }),
+        }
+        self.discard(&plain.directory)
+    }
+
+    /// Whether what `pointer` names has this manifest and this job, and is whole.
+    fn holds(&self, pointer: &Pointer, manifest: &[u8], job: &[u8]) -> Result<bool, BundleError> {
+        let directory = self.vault.directory_name(&pointer.tag);
+        let has = |file, bytes: &[u8]| {
+            self.read(place(&directory, pointer, file)).map(|found| found.as_slice() == bytes)
+        };
+        let whole = || {
+            let manifest: Manifest<serde_json::Value> = self.manifest(pointer)?;
+            self.images_of(pointer, &manifest)
+        };
+        Ok(has(MANIFEST, manifest)? && has(JOB, job)? && whole().is_ok())
     }
 
     /// The capture under `tag`, every byte checked against what was saved.
@@ -349,7 +439,7 @@ impl Store {
     }
 
     fn summary(&self, pointer: &Pointer) -> Result<(u64, TagSummary), BundleError> {
-        let manifest = self.manifest(pointer)?;
+        let manifest: Manifest = self.manifest(pointer)?;
         let summary = TagSummary {
             images: manifest.image_count(),
             verdict: Some(manifest.record.verdict),
@@ -375,25 +465,41 @@ impl Store {
     /// When there is no such tag or it is damaged.
     pub fn image_names(&self, tag: &Tag) -> Result<Vec<String>, BundleError> {
         let _lock = self.lock(Sharing::Shared)?;
-        Ok(self.manifest(&self.pointer(tag)?)?.image_names())
+        Ok(self.manifest::<CaptureRecord>(&self.pointer(tag)?)?.image_names())
     }
 
     /// Writes `tag`'s images to `folder`, **decrypted**, for an app that must show them; gives their
     /// paths, the selfie first. Removing them is up to the app.
     ///
     /// The folder is made if it is missing; on Unix a folder that is made, and the files, are for
-    /// their owner only. Images of an earlier export to the folder (`si_selfie_*.jpg`,
-    /// `si_liveness_*.jpg`) are removed.
+    /// their owner only. Nothing in the folder is removed or replaced.
     ///
     /// # Errors
-    /// When there is no such tag, it is damaged, the folder lies in the store, or the disk refuses;
-    /// what was written then is removed again.
+    /// When there is no such tag, it is damaged, the folder lies in the store or holds other images
+    /// (`si_selfie_*.jpg`, `si_liveness_*.jpg`), or the disk refuses; no image is written then.
     pub fn export_images(
         &self,
         tag: &Tag,
         folder: impl AsRef<Path>,
     ) -> Result<Vec<PathBuf>, BundleError> {
-        let folder = folder.as_ref();
+        self.export(tag, folder.as_ref(), false)
+    }
+
+    /// As [`export_images`](Self::export_images), but other images in the folder (`si_selfie_*.jpg`,
+    /// `si_liveness_*.jpg`), whoever wrote them, are replaced or removed.
+    ///
+    /// # Errors
+    /// As [`export_images`](Self::export_images), but for other images. Those are removed last, when
+    /// the new ones are whole.
+    pub fn replace_exported_images(
+        &self,
+        tag: &Tag,
+        folder: impl AsRef<Path>,
+    ) -> Result<Vec<PathBuf>, BundleError> {
+        self.export(tag, folder.as_ref(), true)
+    }
+
+    fn export(&self, tag: &Tag, folder: &Path, replace: bool) -> Result<Vec<PathBuf>, BundleError> {
         let capture = self.load(tag)?;
         let whole = std::path::absolute(folder).map_err(BundleError::io("find", folder))?;
         let real = whole.ancestors().find_map(|path| fs::canonicalize(path).ok());
@@ -403,23 +509,42 @@ impl Store {
             return Err(BundleError::Export { path: folder.to_owned(), rule });
         }
         disk::create_directories(folder)?;
-        for name in names_in(folder)?.iter().filter(|name| is_file_name(name)) {
-            let path = folder.join(name);
-            fs::remove_file(&path).map_err(BundleError::io("remove", &path))?;
+        let images: Vec<_> = capture.upload_order();
+        let mut others = names_in(folder)?;
+        others.retain(|name| {
+            let image = images.iter().find(|image| image.file_name() == *name);
+            // The same bytes are an earlier export of this capture.
+            let is_same = |image: &&&CapturedImage| {
+                let size = image.jpeg.len() as u64;
+                disk::read_sized(&folder.join(name), size).is_ok_and(|found| found == image.jpeg)
+            };
+            is_file_name(name) && image.filter(is_same).is_none()
+        });
+        if !replace && !others.is_empty() {
+            let rule = "other images lie there; give another folder, or replace them on purpose";
+            return Err(BundleError::Export { path: folder.to_owned(), rule });
         }
-        let mut written: Vec<PathBuf> = Vec::new();
-        for image in capture.upload_order() {
-            written.push(folder.join(image.file_name()));
-            if let Some(path) = written.last()
-                && let Err(error) = disk::write_new(path, &image.jpeg)
-            {
-                for path in &written {
-                    let _ = disk::remove_tree(path);
-                }
-                return Err(error);
+        let suffix = format!(".{}.tmp", disk::random_name()?);
+        let paths: Vec<_> = images.iter().map(|image| folder.join(image.file_name())).collect();
+        let new: Vec<_> = images
+            .iter()
+            .map(|image| folder.join(format!("{}{suffix}", image.file_name())))
+            .collect();
+        let written =
+            images.iter().zip(&new).try_for_each(|(i, new)| disk::write_new(new, &i.jpeg));
+        let placed = written.and_then(|()| {
+            new.iter().zip(&paths).try_for_each(|(new, path)| disk::rename(new, path))
+        });
+        if placed.is_err() {
+            new.iter().for_each(|new| _ = disk::remove_tree(new));
+        }
+        placed?;
+        for other in others.iter().map(|name| folder.join(name)) {
+            if !paths.contains(&other) {
+                disk::remove_tree(&other)?;
             }
         }
-        Ok(written)
+        Ok(paths)
     }
 
     /// Removes the capture under `tag`, whatever state it is in.
@@ -447,28 +572,47 @@ impl Store {
         Ok(cleared)
     }
 
+    /// Removes the capture under `tag` if its job's final answer is here; says whether it was.
+    ///
+    /// # Errors
+    /// When there is no such tag, it is damaged or it cannot be removed.
+    pub fn clear_if_submitted(&self, tag: &Tag) -> Result<bool, BundleError> {
+        let _lock = self.lock(Sharing::Exclusive)?;
+        let job = self.read_job(&self.pointer(tag)?)?;
+        let is_final = state(job.as_ref()) == TagState::Submitted;
+        if is_final {
+            self.clear_locked(tag)?;
+        }
+        Ok(is_final)
+    }
+
     /// Removes what is older than `limits` allow, and then what is too much: the submitted captures
     /// first, and of each kind those that were saved first. Gives the removed tags.
     ///
-    /// A capture that is being submitted at this moment, in any process, is left; so is what is
-    /// damaged, because nobody knows what it is. A capture from after `now` has no age: a clock that
-    /// was set back removes nothing. Which capture is older than another is counted, and not told by
-    /// the clock.
+    /// A capture that is being submitted at this moment, in any process, is left. A capture from after
+    /// `now` has no age, so a clock that was set back removes nothing; but what was saved before
+    /// something that is too old is too old as well, because saves are counted. What is damaged has
+    /// the age of its files, and does not count.
     ///
     /// # Errors
     /// When the store cannot be read or a capture cannot be removed.
     pub fn retain(&self, limits: &Retention, now: SystemTime) -> Result<Vec<Tag>, BundleError> {
         let _lock = self.lock(Sharing::Exclusive)?;
-        let mut kept = self.listed()?;
-        kept.retain(|(_, summary)| summary.state != TagState::Damaged);
-        kept.sort_by_key(|(_, summary)| summary.state != TagState::Submitted);
-        let mut removed = Vec::new();
-        let is_old = |summary: &TagSummary| {
-            let created = summary.created.as_ref().and_then(|text| text.parse().ok());
-            let age = created.and_then(|at: jiff::Timestamp| now.duration_since(at.into()).ok());
+        let too_old = |from: Option<SystemTime>| {
+            let age = from.and_then(|from| now.duration_since(from).ok());
             limits.max_age.is_some_and(|most| age.is_some_and(|age| age > most))
         };
-        let (old, young): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, s)| is_old(s));
+        let created = |summary: &TagSummary| {
+            let at: Option<jiff::Timestamp> = summary.created.as_ref()?.parse().ok();
+            at.map(SystemTime::from)
+        };
+        let (damaged, mut kept): (Vec<_>, Vec<_>) =
+            self.listed()?.into_iter().partition(|(_, s)| s.state == TagState::Damaged);
+        let old_until = kept.iter().filter(|(_, s)| too_old(created(s))).map(|(n, _)| *n).max();
+        kept.sort_by_key(|(_, summary)| summary.state != TagState::Submitted);
+        let (old, young): (Vec<_>, Vec<_>) =
+            kept.into_iter().partition(|(number, _)| Some(*number) <= old_until);
+        let mut removed = Vec::new();
         let mut count = old.len() + young.len();
         let old_count = old.len();
         for (index, (_, summary)) in old.into_iter().chain(young).enumerate() {
@@ -479,13 +623,29 @@ impl Store {
                 count -= 1;
             }
         }
+        for (_, summary) in damaged {
+            let directory = self.root.join(self.directory_name(&summary.tag));
+            if too_old(disk::last_written(&directory)) && !self.is_busy(&summary.tag)? {
+                self.clear_locked(&summary.tag)?;
+                removed.push(summary.tag);
+            }
+        }
         Ok(removed)
     }
 
     /// Whether somebody submits `tag`'s capture at this moment. The lock is held.
     fn is_busy(&self, tag: &Tag) -> Result<bool, BundleError> {
-        let pointer = self.pointer(tag)?;
-        let lock = self.file(place(&self.vault.directory_name(tag), &pointer, JOB_LOCK));
+        let directory = self.directory_name(tag);
+        if is_plain(&self.root, &directory) {
+            let plain = Plain::read(&self.root.join(directory)).ok().flatten();
+            let held = plain.map(|plain| plain.hold());
+            return Ok(matches!(held, Some(Err(BundleError::Busy { .. }))));
+        }
+        let pointer = match self.pointer(tag) {
+            Err(BundleError::Damaged { .. }) => return Ok(false),
+            pointer => pointer?,
+        };
+        let lock = self.file(place(&directory, &pointer, JOB_LOCK));
         Ok(lock.exists() && disk::try_lock(&lock)?.is_none())
     }
 
@@ -546,8 +706,8 @@ impl Store {
         let _lock = self.lock(Sharing::Exclusive)?;
         self.check_current(pointer)?;
         let directory = self.vault.directory_name(&pointer.tag);
-        disk::remove_tree(&self.file(place(&directory, pointer, JOB)))?;
-        disk::sync_directory(&self.root.join(directory).join(&pointer.generation))
+        let place = place(&directory, pointer, JOB);
+        disk::replace(&self.file(place), &self.vault.seal(place, NO_JOB)?)
     }
 
     fn check_current(&self, pointer: &Pointer) -> Result<(), BundleError> {
@@ -563,7 +723,9 @@ impl Store {
     fn lock(&self, sharing: Sharing) -> Result<File, BundleError> {
         let lock = disk::lock(&self.root.join(LOCK), sharing)?;
         // What would be written with keys that the header does not stand for could never be read.
-        if read_header(&self.root)?.as_ref() == Some(self.vault.header()) {
+        let header = read_header(&self.root)?;
+        let expected = self.older.header.is_none().then_some(self.vault.header());
+        if header.as_ref() == expected {
             return Ok(lock);
         }
         let what = "it is not the one that the store was opened with";
@@ -579,7 +741,7 @@ impl Store {
     /// older version.
     fn directory_name(&self, tag: &Tag) -> String {
         let own = self.vault.directory_name(tag);
-        if self.root.join(&own).exists() {
+        if self.root.join(&own).join(POINTER).exists() {
             return own;
         }
         let listed = tag.as_str();
@@ -594,8 +756,15 @@ impl Store {
     fn pointer(&self, tag: &Tag) -> Result<Pointer, BundleError> {
         let directory = self.directory_name(tag);
         if is_plain(&self.root, &directory) {
-            let what = "an older version kept it unencrypted, and a file of it is damaged";
-            return Err(BundleError::damaged(self.root.join(directory), what));
+            let path = self.root.join(&directory);
+            let source = self.older.left.get(&directory).cloned().unwrap_or_else(|| {
+                let source = std::io::Error::other("it was written after the store was opened");
+                Arc::new(BundleError::io("encrypt", &path)(source))
+            });
+            return Err(match &*source {
+                BundleError::Damaged { path, what } => BundleError::damaged(path, what),
+                _ => BundleError::Migration { path, source },
+            });
         }
         self.pointer_in(&directory)?.ok_or_else(|| BundleError::NoSuchTag { tag: tag.clone() })
     }
@@ -612,7 +781,10 @@ impl Store {
         Ok(Some(pointer))
     }
 
-    fn manifest(&self, pointer: &Pointer) -> Result<Manifest, BundleError> {
+    fn manifest<R: Clone + Serialize + DeserializeOwned>(
+        &self,
+        pointer: &Pointer,
+    ) -> Result<Manifest<R>, BundleError> {
         let directory = self.vault.directory_name(&pointer.tag);
         let place = place(&directory, pointer, MANIFEST);
         Manifest::parse(&self.read(place)?, pointer)
@@ -620,8 +792,17 @@ impl Store {
     }
 
     fn load_generation(&self, pointer: &Pointer) -> Result<Capture, BundleError> {
+        let manifest: Manifest = self.manifest(pointer)?;
+        Ok(Capture { images: self.images_of(pointer, &manifest)?, record: manifest.record })
+    }
+
+    fn images_of<R: Clone + Serialize + DeserializeOwned>(
+        &self,
+        pointer: &Pointer,
+        manifest: &Manifest<R>,
+    ) -> Result<Vec<CapturedImage>, BundleError> {
         let directory = self.vault.directory_name(&pointer.tag);
-        self.manifest(pointer)?.into_capture(
+        manifest.images(
             |file, size| {
                 let place = place(&directory, pointer, file);
                 let sealed = disk::read_sized(&self.file(place), sealed_length(size))?;
@@ -634,9 +815,12 @@ impl Store {
     fn read_job(&self, pointer: &Pointer) -> Result<Option<JobState>, BundleError> {
         let directory = self.vault.directory_name(&pointer.tag);
         let place = place(&directory, pointer, JOB);
-        let Some(bytes) = self.read_if_there(place)? else { return Ok(None) };
-        let job = from_json(&bytes);
-        job.map(Some).map_err(|what| BundleError::damaged(self.file(place), what))
+        let bytes = match self.read_if_there(place)? {
+            None if !pointer.has_job_file => return Ok(None),
+            None => return Err(BundleError::damaged(self.file(place), "it is missing")),
+            Some(bytes) => bytes,
+        };
+        from_json(&bytes).map_err(|what| BundleError::damaged(self.file(place), what))
     }
 
     /// Decrypts a file that a capture must have.
@@ -656,10 +840,14 @@ impl Store {
 
     fn clear_locked(&self, tag: &Tag) -> Result<(), BundleError> {
         self.empty_trash()?;
-        let name = self.directory_name(tag);
-        let directory = self.root.join(&name);
-        let existed = directory.join(POINTER).exists() || is_plain(&self.root, &name);
-        self.discard(&directory)?;
+        let mut existed = false;
+        // The unencrypted one first: it would be taken for the tag's capture if it alone were left.
+        let plain = tag.plain_directory_name();
+        for name in [plain, self.vault.directory_name(tag), self.directory_name(tag)] {
+            let directory = self.root.join(&name);
+            existed |= directory.join(POINTER).exists() || is_plain(&self.root, &name);
+            self.discard(&directory)?;
+        }
         if existed { Ok(()) } else { Err(BundleError::NoSuchTag { tag: tag.clone() }) }
     }
 
@@ -677,7 +865,7 @@ impl Store {
     /// Removes what a clear that was cut short left. Only a writer that holds the lock may.
     fn empty_trash(&self) -> Result<(), BundleError> {
         for name in names_in(&self.root)? {
-            if name.starts_with(TRASH_PREFIX) {
+            if is_trash(&name) {
                 disk::remove_tree(&self.root.join(name))?;
             }
         }
@@ -695,9 +883,21 @@ fn is_plain(root: &Path, name: &str) -> bool {
     Tag::is_plain_directory_name(name) && root.join(name).is_dir()
 }
 
+/// Whether `name` is what a clear that was cut short left.
+fn is_trash(name: &str) -> bool {
+    let digits = name.strip_prefix(TRASH_PREFIX).unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 fn read_header(root: &Path) -> Result<Option<Header>, BundleError> {
     let path = root.join(HEADER);
-    disk::read_if_there(&path)?.map(|bytes| Header::parse(&bytes, &path)).transpose()
+    let bytes = disk::read_if_there(&path).map_err(|error| match error {
+        BundleError::Damaged { path, .. } => {
+            BundleError::Header { path, what: "it is not a regular file, or too large" }
+        }
+        error => error,
+    })?;
+    bytes.map(|bytes| Header::parse(&bytes, &path)).transpose()
 }
 
 /// The keys of the store in `root`; `None` when it has no header or no key yet, and no captures that
@@ -720,6 +920,7 @@ fn unlock(root: &Path, keys: &dyn KeyProvider) -> Result<Option<Vault>, BundleEr
 /// Gives a store without encrypted captures its header, and a key if there is none.
 fn begin(root: &Path, keys: &dyn KeyProvider) -> Result<Vault, BundleError> {
     let key = keys.existing()?.map_or_else(|| keys.create(), Ok)?;
+    keys.persist()?;
     let header = Header::new(&key)?;
     disk::replace(&root.join(HEADER), &header.to_bytes())?;
     let wrong = || BundleError::WrongKey { store: root.to_owned(), keys: keys.name() };
@@ -751,14 +952,10 @@ mod older;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use liveface_core::{CaptureRecord, ShotKind};
+    use liveface_core::ShotKind;
 
     use super::*;
-    use crate::capture::CapturedImage;
     use crate::disk::crash;
-    use crate::keys::StoreKey;
 
     /// A capture whose every part tells `number`.
     fn capture(number: u8) -> Capture {
@@ -945,6 +1142,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_read_that_fails_before_a_crash_loses_nothing() {
+        for (steps, more) in (0..30).flat_map(|steps| (0..10).map(move |more| (steps, more))) {
+            let directory = tempfile::tempdir().unwrap();
+            let store = Store::open(directory.path(), &key()).unwrap();
+            store.save(&tag(), &capture(1)).unwrap();
+            let _ = crash::twice(steps, more, || store.replace(&tag(), &capture(2)));
+            let found = store.load(&tag()).unwrap();
+            assert!(found == capture(1) || found == capture(2), "{steps} and {more} steps");
+        }
+    }
+
     /// A store of format 1 with a submitted capture, an idle one, an unfinished one and a damaged one.
     fn write_older(root: &Path) {
         for (name, number) in [("visit/7", 1), ("other", 2), ("damaged", 3)] {
@@ -995,20 +1204,20 @@ mod tests {
             let root = directory.path();
             write_older(root);
             let first = crash::after(steps, || Store::open(root, &key()));
-            let done = first.is_ok();
+            let done = first.as_ref().is_ok_and(|store| store.unencrypted().count() == 1);
             crashes += u32::from(!done);
             // Each capture is there whole, in the old form or the new one.
             for (name, number) in [("visit/7", 1), ("other", 2)] {
                 let plain = Plain::read(&older::directory(root, name)).unwrap();
-                let found = plain.map(|plain| plain.capture().unwrap());
+                let found = plain.map(|plain| plain.images().unwrap());
                 let found = found.unwrap_or_else(|| {
                     let vault = unlock(root, &key()).unwrap().unwrap().into();
-                    let store = Store { root: root.to_owned(), vault };
-                    store.load(&Tag::new(name).unwrap()).unwrap()
+                    let store = Store { root: root.to_owned(), vault, older: Arc::default() };
+                    store.load(&Tag::new(name).unwrap()).unwrap().images
                 });
-                assert_eq!(found, capture(number), "after {steps} steps");
+                assert_eq!(found, capture(number).images, "after {steps} steps");
             }
-            let store = first.or_else(|_| Store::open(root, &key())).unwrap();
+            let store = Store::open(root, &key()).unwrap();
             check_encrypted(root, &store);
             check_encrypted(root, &Store::open(root, &key()).unwrap());
             // What was damaged goes with the tag.

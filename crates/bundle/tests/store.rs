@@ -47,7 +47,22 @@ fn images_are_exported_for_their_owner_in_the_place_of_an_earlier_export() {
     }
     fs::write(out.join("si_selfie_mine.jpg"), b"mine").unwrap();
     store.save(&tag("b"), &capture(2)).unwrap();
-    store.export_images(&tag("b"), &out).unwrap();
+    // Also with the same names as another's.
+    store
+        .save(&tag("twin"), &{
+            let mut twin = capture(1);
+            twin.images[0].jpeg[30] ^= 1;
+            twin
+        })
+        .unwrap();
+    let before = names_in(&out);
+    for other in ["b", "twin"] {
+        let refused = store.export_images(&tag(other), &out).unwrap_err();
+        assert!(matches!(refused, BundleError::Export { .. }), "{refused}");
+    }
+    assert_eq!(names_in(&out), before);
+    store.replace_exported_images(&tag("twin"), &out).unwrap();
+    store.replace_exported_images(&tag("b"), &out).unwrap();
     assert_eq!(
         names_in(&out),
         [
@@ -128,8 +143,16 @@ fn lists_tell_how_far_each_capture_is() {
     );
     assert!(listed.is_sorted_by_key(|t| &t.created));
     assert_eq!(store.idle_tags().unwrap(), [tag("idle")]);
+    for name in ["idle", "prepared", "uploaded"] {
+        assert!(!store.clear_if_submitted(&tag(name)).unwrap(), "{name}");
+    }
     assert_eq!(store.clear_submitted().unwrap(), 1);
     assert_eq!(store.clear_submitted().unwrap(), 0);
+    store.save(&tag("final"), &capture(1)).unwrap();
+    store.submission(&tag("final")).unwrap().set_job(&job(JobStage::Final)).unwrap();
+    assert!(store.clear_if_submitted(&tag("final")).unwrap());
+    let gone = store.clear_if_submitted(&tag("final"));
+    assert!(matches!(gone, Err(BundleError::NoSuchTag { .. })));
     assert_eq!(store.tags().unwrap().len(), 3);
 }
 
@@ -183,11 +206,16 @@ fn a_changed_bit_anywhere_is_found_and_its_file_named() {
         names(reads(name).unwrap_err(), &path);
         fs::remove_file(&path).unwrap();
         match name {
-            // Files that need not be there.
-            "job" => assert_eq!(store.job(&tag("a")).unwrap(), None),
             "current" => assert!(matches!(reads(name), Err(BundleError::NoSuchTag { .. }))),
             _ => names(reads(name).unwrap_err(), &path),
         }
+        // A file without end, or that waits.
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        names(reads(name).unwrap_err(), &path);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        names(reads(name).unwrap_err(), &path);
+        fs::remove_dir(&path).unwrap();
         fs::write(&path, &whole).unwrap();
     }
     assert_eq!(store.load(&tag("a")).unwrap(), capture(1));

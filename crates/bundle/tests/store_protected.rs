@@ -164,10 +164,14 @@ fn an_older_store_is_encrypted_when_it_is_opened_or_says_why_not() {
     // Somebody is at it with the older version.
     let lock = fs::File::open(older::generation(&root, "a").join("job.lock")).unwrap();
     lock.lock().unwrap();
-    let busy = Store::open(&root, &key()).unwrap_err();
+    let store = Store::open(&root, &key()).unwrap();
+    let busy = store.load(&tag("a")).unwrap_err();
     let BundleError::Migration { source, .. } = &busy else { panic!("{busy}") };
     assert!(matches!(**source, BundleError::Busy { .. }), "{busy}");
     assert!(busy.to_string().contains("nothing is lost"), "{busy}");
+    assert_eq!(store.unencrypted().count(), 1);
+    assert!(matches!(store.save(&tag("a"), &capture(1)), Err(BundleError::TagInUse { .. })));
+    assert_eq!(store.load(&tag("b")).unwrap(), telling(2), "one hinders no other");
     assert!(older::generation(&root, "a").join("si_selfie_1005.jpg").exists());
     drop(lock);
 
@@ -175,11 +179,13 @@ fn an_older_store_is_encrypted_when_it_is_opened_or_says_why_not() {
     fs::write(older::directory(&root, "file"), b"mine").unwrap();
     fs::create_dir(root.join("tag-mine")).unwrap();
     let store = Store::open(&root, &key()).unwrap();
+    assert_eq!(store.unencrypted().count(), 0);
     assert_eq!(store.load(&tag("a")).unwrap(), telling(1));
     assert_eq!(store.job(&tag("a")).unwrap(), Some(job(JobStage::Prepared)));
     assert_eq!(store.load(&tag("b")).unwrap(), telling(2));
-    let states: Vec<_> =
+    let mut states: Vec<_> =
         store.tags().unwrap().into_iter().map(|t| (t.tag, t.state, t.created.unwrap())).collect();
+    states.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(
         states,
         [
@@ -190,9 +196,162 @@ fn an_older_store_is_encrypted_when_it_is_opened_or_says_why_not() {
     assert_eq!(fs::read(older::directory(&root, "file")).unwrap(), b"mine");
     assert!(root.join("tag-mine").exists() && !older::directory(&root, "a").exists());
 
-    // An older version wrote to the store again.
+    // An older version, which does not see them, wrote captures under the same tags again: one that
+    // is there already, and another.
+    write_older(&root, "a", 1, Some(JobStage::Prepared));
     write_older(&root, "b", 3, None);
-    assert_eq!(Store::open(&root, &key()).unwrap().load(&tag("b")).unwrap(), telling(3));
+    let store = Store::open(&root, &key()).unwrap();
+    assert_eq!(store.load(&tag("a")).unwrap(), telling(1));
+    assert_eq!(store.load(&tag("b")).unwrap(), telling(2), "what is encrypted is not replaced");
+    let name = older::directory(&root, "b").file_name().unwrap().to_str().unwrap().to_owned();
+    let left: Vec<_> = store.unencrypted().map(|(name, why)| (name, why.to_string())).collect();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].0 == name && left[0].1.contains("already"), "{left:?}");
+    let listed = store.tags().unwrap();
+    assert_eq!((&listed[0].tag, listed[0].state), (&tag(&name), TagState::Damaged));
+    assert!(matches!(store.load(&tag(&name)), Err(BundleError::Migration { .. })));
+    // The tag goes with both; the left one can go alone.
+    store.clear(&tag("b")).unwrap();
+    assert!(!older::directory(&root, "b").exists() && !store.contains(&tag("b")).unwrap());
+    write_older(&root, "a", 4, None);
+    let store = Store::open(&root, &key()).unwrap();
+    let name = older::directory(&root, "a").file_name().unwrap().to_str().unwrap().to_owned();
+    store.clear(&tag(&name)).unwrap();
+    assert_eq!(store.unencrypted().count(), 0);
+    assert_eq!(store.load(&tag("a")).unwrap(), telling(1));
+}
+
+#[test]
+fn an_unencrypted_capture_is_seen_and_goes_when_a_save_beside_it_was_cut_short() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let store = Store::open(root, &key()).unwrap();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    write_older(root, "a", 2, None);
+    let store = Store::open(root, &key()).unwrap();
+    fs::remove_file(file_of(&store, &tag("a"), "current")).unwrap();
+    assert!(matches!(store.load(&tag("a")), Err(BundleError::Migration { .. })));
+    store.clear(&tag("a")).unwrap();
+    assert_eq!(names_in(root), [".lock", "store.header"]);
+}
+
+#[test]
+fn directories_that_may_be_somebody_elses_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    write_older(root, "whole", 1, None);
+    fs::remove_file(older::directory(root, "whole").join("current.json")).unwrap();
+    for (name, inside) in [("photos", "mine.jpg"), ("dir", "gen-0123/mine.jpg")] {
+        let path = older::directory(root, name).join(inside);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"mine").unwrap();
+    }
+    let own = [".trash-mine", ".trash-0123456789abcde", ".trash-0123456789ABCDEF"];
+    own.iter().for_each(|name| fs::create_dir(root.join(name)).unwrap());
+    fs::create_dir(root.join(".trash-0123456789abcdef")).unwrap();
+    let store = Store::open(root, &key()).unwrap();
+    store.save(&tag("a"), &capture(1)).unwrap();
+    assert!(own.iter().all(|name| root.join(name).exists()));
+    assert!(!root.join(".trash-0123456789abcdef").exists());
+    assert!(older::generation(root, "whole").join("si_selfie_1005.jpg").exists());
+    assert!(older::directory(root, "photos").join("mine.jpg").exists());
+    // A generation without a manifest is what a killed save left.
+    assert!(!older::directory(root, "dir").exists());
+    assert_eq!(store.unencrypted().count(), 2);
+}
+
+#[test]
+fn looking_for_a_store_makes_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("none");
+    let keys = KeyFile::beside(&path);
+    assert!(Store::open_existing(&path, &keys).unwrap().is_none());
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("mine"), b"mine").unwrap();
+    assert!(Store::open_existing(&path, &keys).unwrap().is_none());
+    assert_eq!(
+        (names_in(directory.path()), names_in(&path)),
+        (vec!["none".to_owned()], vec!["mine".to_owned()])
+    );
+    Store::open(&path, &keys).unwrap().save(&tag("a"), &capture(1)).unwrap();
+    let found = Store::open_existing(&path, &keys).unwrap().unwrap();
+    assert_eq!(found.load(&tag("a")).unwrap(), capture(1));
+    let older = directory.path().join("older");
+    write_older(&older, "a", 1, None);
+    assert!(Store::open_existing(&older, &keys).unwrap().is_some());
+}
+
+/// Records as the versions of three days wrote them, whatever they are like today.
+#[test]
+fn records_of_earlier_versions_are_read_and_what_cannot_be_is_encrypted_as_it_is() {
+    let shot = serde_json::json!({
+        "kind": "selfie", "index": 0, "t_ms": 1005, "challenge": "smile",
+        "pose": { "yaw_degrees": 1.5, "pitch_degrees": -2.0, "roll_degrees": 0.25 },
+        "smile": 0.75, "eye_openness": 0.5, "similarity": 0.875, "pad_live": 0.9375,
+        "quality": { "luminance_mean": { "raw": 0.25, "score": null },
+            "under_exposure_prevention": { "raw": 0.5, "score": 50 } },
+    });
+    let record = |evidence: serde_json::Value, guidance: &str| {
+        serde_json::json!({
+            "engine_version": "0.1.0", "policy": "smart-selfie", "seed": 18_446_744_073_709_551_615u64,
+            "models": { "face_mesh": "00ff" }, "verdict": "live", "reasons": [], "evidence": evidence,
+            "shots": [shot], "guidance": [{ "t_ms": 0, "guidance": guidance }],
+            "frames": { "seen": 57, "dropped": 3 },
+        })
+    };
+    let first = serde_json::json!({
+        "pad_live_median": 0.9375, "pad_live_min": 0.5, "similarity_min": 0.875,
+        "restarts": [{ "t_ms": 400, "reason": "cancelled" }],
+    });
+    let mut hints = first.clone();
+    hints["pad_live_selfie"] = 0.75.into();
+    hints["pad_attack_images"] = 1.into();
+    let mut given_way = hints.clone();
+    hints["warnings"] = serde_json::json!([]);
+    given_way["warnings"] = serde_json::json!([{ "t_ms": 5200, "guidance": "hold_still" }]);
+    let mut findings = hints.clone();
+    findings["findings"] = serde_json::json!([]);
+    findings["live"] = 0.9375.into();
+    findings["challenges"] = serde_json::json!({
+        "order": ["smile"], "possible_orders": 1, "left_out": [], "unasked_turns": 0,
+        "responses": [{ "challenge": "smile", "asked_ms": 0, "began_ms": 1, "done_ms": null }],
+    });
+
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let jpeg = [7; 50];
+    let write = |name: &str, record: &serde_json::Value, job: Option<&serde_json::Value>| {
+        let image = ("si_selfie_1005.jpg".to_owned(), "selfie", 0, 1005, 4, 3, jpeg.as_slice());
+        older::write(root, name, "2026-01-02T03:04:05.678Z", &[image], record, job);
+    };
+    write("first", &record(first, "hold_still"), None);
+    write("hints", &record(hints.clone(), "hold_still"), None);
+    write("findings", &record(findings, "hold_still"), None);
+    // Beyond this version: a warning without its component, a hint that it has not, a job.
+    write("given way", &record(given_way, "hold_still"), None);
+    write("hint", &record(hints.clone(), "of_another_version"), None);
+    write("job", &record(hints, "hold_still"), Some(&serde_json::json!({ "stage": "other" })));
+    let store = Store::open(root, &key()).unwrap();
+    assert_eq!(store.unencrypted().count(), 0);
+    for path in files(root) {
+        let bytes = fs::read(&path).unwrap();
+        assert!(!bytes.windows(50).any(|part| part == jpeg), "{}", path.display());
+    }
+    for name in ["first", "hints", "findings"] {
+        let record = store.load(&tag(name)).unwrap().record;
+        assert_eq!((record.seed, record.frames.seen), (u64::MAX, 57), "{name}");
+        assert_eq!(record.shots[0].similarity, Some(0.875));
+        assert_eq!(record.evidence.similarity_min, Some(0.875));
+        assert_eq!(record.evidence.pad_attack_images, u32::from(name != "first"));
+        assert_eq!(record.evidence.challenges.responses.len(), usize::from(name == "findings"));
+    }
+    for name in ["given way", "hint"] {
+        assert!(matches!(store.load(&tag(name)), Err(BundleError::Damaged { .. })), "{name}");
+    }
+    assert_eq!(*store.load(&tag("job")).unwrap().images[0].jpeg, jpeg);
+    assert!(matches!(store.job(&tag("job")), Err(BundleError::Damaged { .. })));
+    let damaged = store.tags().unwrap().into_iter().filter(|tag| tag.state == TagState::Damaged);
+    assert_eq!(damaged.count(), 3);
 }
 
 #[test]
@@ -220,18 +379,33 @@ fn damaged_captures_of_an_older_store_are_listed_and_go_when_told() {
     assert_eq!(tags[4].tag, tag("good"));
     for (index, listed) in tags[..4].iter().enumerate() {
         assert_eq!(listed.state, TagState::Damaged);
-        assert!(root.join(listed.tag.as_str()).is_dir());
-        assert!(matches!(store.load(&listed.tag), Err(BundleError::Damaged { .. })));
+        if listed.tag == tag("job") {
+            // Its pictures could be encrypted all the same.
+            assert!(!older::directory(root, "job").exists());
+            assert!(matches!(store.job(&listed.tag), Err(BundleError::Damaged { .. })));
+        } else {
+            assert!(root.join(listed.tag.as_str()).is_dir());
+            assert!(matches!(store.load(&listed.tag), Err(BundleError::Damaged { .. })));
+        }
         if index % 2 == 0 {
             store.clear(&listed.tag).unwrap();
         }
     }
     let left = store.tags().unwrap();
     assert_eq!(left.len(), 3);
-    let limits = Retention { max_age: Some(Duration::ZERO), max_count: Some(0) };
+    let limits = Retention { max_age: None, max_count: Some(0) };
     assert_eq!(store.retain(&limits, SystemTime::now()).unwrap(), [tag("good")]);
+    // Nobody knows when they were taken, but when they were written.
+    let limits = Retention { max_age: Some(Duration::from_secs(60)), max_count: None };
+    assert!(store.retain(&limits, SystemTime::now()).unwrap().is_empty());
     for name in ["Pointer", "manifest", "image", "job"] {
-        let was_there = older::directory(root, name).exists();
+        let was_there = left.iter().any(|listed| {
+            [
+                tag(name).as_str(),
+                older::directory(root, name).file_name().unwrap().to_str().unwrap(),
+            ]
+            .contains(&listed.tag.as_str())
+        });
         assert_eq!(store.contains(&tag(name)).unwrap(), was_there, "{name}");
         assert_eq!(store.clear(&tag(name)).is_ok(), was_there, "{name}");
     }
@@ -271,8 +445,11 @@ fn captures_are_kept_as_long_and_as_many_as_is_allowed() {
     held.set_job(&job(JobStage::Prepared)).unwrap();
     drop(held);
     fs::write(file_of(&store, &tag("2"), "job"), b"").unwrap();
-    assert_eq!(retain(Some(60), Some(0), later), none, "nobody knows what is damaged");
+    assert_eq!(retain(Some(7200), Some(0), later), none, "nobody knows what is damaged");
     assert_eq!(store.tags().unwrap().len(), 1);
+    // But when it was written.
+    assert_eq!(retain(Some(60), None, later), ["2"]);
+    assert_eq!(names_in(store.path()), [".lock", "store.header"]);
 }
 
 #[test]
@@ -296,8 +473,18 @@ fn the_order_of_captures_is_not_the_clocks() {
     let tags = store.tags().unwrap();
     assert_eq!((&tags[0].tag, &tags[1].tag), (&tag("first"), &tag("second")));
     assert!(tags[0].created > tags[1].created);
+    // It is as old as what was saved after it.
+    let hour = Retention { max_age: Some(Duration::from_secs(3600)), max_count: None };
+    assert!(store.retain(&hour, SystemTime::now()).unwrap().is_empty());
+    let later = SystemTime::now() + Duration::from_secs(7200);
+    store.save(&tag("third"), &capture(3)).unwrap();
+    let held = store.submission(&tag("third")).unwrap();
+    assert_eq!(store.retain(&hour, later).unwrap(), [tag("first"), tag("second")]);
+    drop(held);
+    write_older(root, "first", 1, None);
+    let store = Store::open(root, &key()).unwrap();
     let one = Retention { max_age: None, max_count: Some(1) };
-    assert_eq!(store.retain(&one, SystemTime::now()).unwrap(), [tag("first")]);
+    assert_eq!(store.retain(&one, SystemTime::now()).unwrap(), [tag("third")]);
 }
 
 /// A file system that is mounted as long as this lives; `None` where that is not possible.
@@ -395,14 +582,24 @@ fn a_full_disk_is_named_and_loses_nothing() {
     fs::remove_file(&filler).unwrap();
     write_older(&root, "a", 1, None);
     write_older(&root, "b", 2, None);
+    write_older(&root, "c", 3, None);
     let mut left = 50 * 4096;
     while fs::write(&filler, vec![1; left]).is_err() {
         left -= 4096;
     }
-    let refused = Store::open(&root, &keys).unwrap_err();
-    assert!(matches!(&refused, BundleError::Migration { .. }), "{refused}");
-    assert!(refused.to_string().contains("No space left"), "{refused}");
+    let store = Store::open(&root, &keys).unwrap();
+    assert_eq!(store.tags().unwrap().len(), 3);
+    for refused in
+        [store.load(&tag("a")).unwrap_err(), store.save(&tag("d"), &capture(1)).unwrap_err()]
+    {
+        assert!(matches!(&refused, BundleError::Migration { .. }), "{refused}");
+        assert!(refused.to_string().contains("No space left"), "{refused}");
+    }
+    // Room can be made.
+    store.clear(&tag("c")).unwrap();
+    assert!(!older::directory(&root, "c").exists());
     fs::remove_file(&filler).unwrap();
+    assert!(matches!(store.load(&tag("a")), Err(BundleError::Migration { .. })));
     let store = Store::open(&root, &keys).unwrap();
     for (name, number) in [("a", 1), ("b", 2)] {
         assert_eq!(store.load(&tag(name)).unwrap(), telling(number));
@@ -440,7 +637,9 @@ fn read_only_storage_can_be_read() {
         assert!(said.contains("Read-only file system"), "{said}");
     }
     assert_eq!(store.load(&tag("a")).unwrap(), capture(1));
-    let older = Store::open(mounted.0.join("older"), &keys).unwrap_err();
+    let older = Store::open(mounted.0.join("older"), &keys).unwrap();
+    assert_eq!(older.tags().unwrap().len(), 1);
+    let older = older.load(&tag("a")).unwrap_err();
     assert!(matches!(&older, BundleError::Migration { .. }), "{older}");
     assert!(older.to_string().contains("Read-only file system"), "{older}");
     let missing = Store::open(mounted.0.join("none"), &keys).unwrap_err();

@@ -349,6 +349,9 @@ pub(crate) enum TagsAction {
         /// The folder
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Replace or remove other images that lie there.
+        #[arg(long)]
+        replace: bool,
     },
     /// Delete captures that are too old, and then those that are too many: submitted ones first,
     /// then the oldest

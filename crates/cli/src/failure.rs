@@ -70,17 +70,54 @@ impl From<liveface::camera::CameraError> for Failure {
 
 impl From<liveface::BundleError> for Failure {
     fn from(error: liveface::BundleError) -> Self {
-        let exit = match error {
-            // The disk's or the system's fault, not the caller's.
-            liveface::BundleError::Io { .. } | liveface::BundleError::Random(_) => Exit::Runtime,
-            _ => Exit::Input,
-        };
+        let exit = if is_systems(&error) { Exit::Runtime } else { Exit::Input };
         Self::new(exit, error.to_string())
+    }
+}
+
+/// Whether the disk or the system is at fault, and not the caller.
+fn is_systems(error: &liveface::BundleError) -> bool {
+    match error {
+        liveface::BundleError::Io { .. } | liveface::BundleError::Random(_) => true,
+        liveface::BundleError::Key(error) => error.is_system(),
+        liveface::BundleError::Migration { source, .. } => is_systems(source),
+        _ => false,
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::new(Exit::Runtime, format!("the output could not be written: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use liveface::{BundleError, KeyError};
+
+    use super::*;
+
+    #[test]
+    fn the_systems_fault_is_told_from_the_callers_wherever_it_is_wrapped() {
+        let full = || BundleError::Io {
+            action: "write",
+            path: "x".into(),
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        let older = |source: BundleError| BundleError::Migration {
+            path: "x".into(),
+            source: source.into(),
+        };
+        let damaged = || BundleError::Damaged { path: "x".into(), what: String::new() };
+        for (error, exit) in [
+            (full(), Exit::Runtime),
+            (older(full()), Exit::Runtime),
+            (damaged(), Exit::Input),
+            (older(damaged()), Exit::Input),
+            (KeyError::system("x").into(), Exit::Runtime),
+            (KeyError::new("x").into(), Exit::Input),
+        ] {
+            assert_eq!(Failure::from(error).exit, exit);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Files that the user named for output: looked at before the work, written whole or not at all.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -15,8 +15,8 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
 /// Puts `bytes` in the place of the file `path` at once; only the user may read it.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut file = beside(path)?;
-    file.write_all(bytes).map_err(|error| refused(path, error))?;
-    file.persist(path).map(drop).map_err(|error| refused(path, error.error))
+    file.write_all(bytes).map_err(|error| failed(path, &error))?;
+    file.persist(path).map(drop).map_err(|error| failed(path, &error.error))
 }
 
 /// `rows` as RFC 4180 has them.
@@ -38,7 +38,20 @@ fn beside(path: &Path) -> Result<NamedTempFile, Failure> {
         return Err(refused(path, "it is not the name of a file"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(|error| refused(path, error))
+    NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(|error| failed(path, &error))
+}
+
+/// A path that cannot be is the caller's fault; a full disk is not.
+fn failed(path: &Path, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::PermissionDenied
+        | ErrorKind::InvalidFilename
+        | ErrorKind::InvalidInput => refused(path, error),
+        _ => Failure::new(Exit::Runtime, refused(path, error).to_string()),
+    }
 }
 
 fn refused(path: &Path, error: impl std::fmt::Display) -> Failure {

@@ -289,7 +289,7 @@ fn a_full_disk_leaves_no_half_bundle() {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$@\"", "sh"]).arg(bundle.get_program());
     shell.args(bundle.get_args()).current_dir(root()).env("LIVEFACE_STORE", place.path("store"));
-    support::run(&mut shell).refused(2, &["cannot be written"]);
+    support::run(&mut shell).refused(5, &["cannot be written"]);
     assert_eq!(fs::read(&out).unwrap(), b"what was there");
     assert_eq!(fs::read_dir(place.path("out")).unwrap().count(), 1);
 }

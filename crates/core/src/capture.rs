@@ -124,14 +124,16 @@ pub struct Challenges {
     pub unasked_turns: u32,
 }
 
-/// What the verdict rests on.
+/// What the verdict rests on. Records of earlier versions have not all of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Every kind of evidence, in the order of [`EvidenceKind::ALL`](crate::EvidenceKind::ALL).
+    #[serde(default)]
     pub findings: Vec<Finding>,
     /// All findings together, 0 (attack) to 1 (live); `None` when there is none.
     pub live: Option<f32>,
     /// What the person was asked to do, and how it was answered.
+    #[serde(default)]
     pub challenges: Challenges,
     /// Median of the passive check over all pictures, 0 (attack) to 1 (live).
     pub pad_live_median: Option<f32>,
@@ -140,6 +142,7 @@ pub struct Evidence {
     /// Passive check of the selfie.
     pub pad_live_selfie: Option<f32>,
     /// Pictures that the passive check takes for an attack.
+    #[serde(default)]
     pub pad_attack_images: u32,
     /// Lowest similarity of any face looked at to the one before it.
     pub similarity_min: Option<f32>,
@@ -147,6 +150,7 @@ pub struct Evidence {
     pub restarts: Vec<Restart>,
     /// Hints that gave way because they were not followed for too long, and when: pictures from then on may
     /// be as they say.
+    #[serde(default)]
     pub warnings: Vec<Warning>,
 }
 

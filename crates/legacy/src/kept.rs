@@ -56,7 +56,7 @@ impl Copies {
 
     /// Copies the images of `tag` there, the selfie first.
     pub(crate) fn make(&self, store: &Store, tag: &Tag) -> Result<Vec<PathBuf>, ExportError> {
-        store.export_images(tag, self.of(tag)).map_err(|error| match error {
+        store.replace_exported_images(tag, self.of(tag)).map_err(|error| match error {
             BundleError::Io { path, source, .. } if path.starts_with(&self.folder) => {
                 ExportError::Folder(source)
             }

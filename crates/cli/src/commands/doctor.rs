@@ -74,7 +74,13 @@ pub(crate) fn run(common: &Common, options: &DoctorOptions) -> Result<Exit, Fail
 fn store(options: &DoctorOptions) -> Result<String, String> {
     let path = super::store_path(&options.store).map_err(|failure| failure.to_string())?;
     let key = super::key_file(&options.store, &path);
-    let store = liveface::Store::open(&path, &key).map_err(|error| error.to_string())?;
+    let opened = liveface::Store::open_existing(&path, &key).map_err(|error| error.to_string())?;
+    let Some(store) = opened else {
+        return Ok(format!("{} (not there yet: the first capture makes it)", path.display()));
+    };
+    if let Some((name, why)) = store.unencrypted().next() {
+        return Err(format!("the capture `{name}` is NOT encrypted: {why}"));
+    }
     let tags = store.tags().map_err(|error| error.to_string())?;
     for summary in &tags {
         store.load(&summary.tag).map_err(|error| error.to_string())?;

@@ -90,5 +90,19 @@ fn key_file(option: &StoreOption, store: &Path) -> KeyFile {
 
 fn store(option: &StoreOption) -> Result<Store, Failure> {
     let path = store_path(option)?;
-    Ok(Store::open(&path, &key_file(option, &path))?)
+    Ok(noted(Store::open(&path, &key_file(option, &path))?))
+}
+
+/// The store for a command that only looks: none is made.
+fn existing_store(option: &StoreOption) -> Result<Option<Store>, Failure> {
+    let path = store_path(option)?;
+    Ok(Store::open_existing(&path, &key_file(option, &path))?.map(noted))
+}
+
+/// Notes what is not encrypted.
+fn noted(store: Store) -> Store {
+    for (name, why) in store.unencrypted() {
+        console::note(format!("note: the capture `{name}` is NOT encrypted: {why}"));
+    }
+    store
 }

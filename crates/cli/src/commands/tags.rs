@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use liveface::Tag;
+use liveface::{BundleError, Tag};
 use liveface_bundle::{JobState, Retention, TagState};
 use liveface_core::CaptureRecord;
 use serde::Serialize;
@@ -22,7 +22,9 @@ struct ShowLine<'a> {
 }
 
 pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failure> {
-    let store = super::store(&options.store)?;
+    let Some(store) = super::existing_store(&options.store)? else {
+        return without_store(common, &options.action);
+    };
     match &options.action {
         TagsAction::List { idle } => {
             let mut tags = store.tags()?;
@@ -69,8 +71,12 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
                 sheet::write(&capture, path)?;
             }
         }
-        TagsAction::Export { tag, out } => {
-            let files = store.export_images(&Tag::new(tag)?, out)?;
+        TagsAction::Export { tag, out, replace } => {
+            let tag = Tag::new(tag)?;
+            let files = match replace {
+                false => store.export_images(&tag, out)?,
+                true => store.replace_exported_images(&tag, out)?,
+            };
             // A path need not be UTF-8, which JSON is.
             let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
             said(common, &serde_json::json!({ "files": files }), &files.join("\n"))?;
@@ -89,6 +95,27 @@ pub(crate) fn run(common: &Common, options: &TagsOptions) -> Result<Exit, Failur
         TagsAction::Clear { tag: None, .. } => {
             let count = store.clear_submitted()?;
             said(common, &serde_json::json!({ "cleared": count }), &format!("Cleared {count}."))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What is said when there is no store yet, and none is made.
+fn without_store(common: &Common, action: &TagsAction) -> Result<Exit, Failure> {
+    match action {
+        TagsAction::List { .. } => {
+            said(common, &serde_json::json!({ "tags": [] }), "No captures.")?;
+        }
+        TagsAction::Retain { .. } => {
+            said(common, &serde_json::json!({ "cleared": 0, "tags": [] }), "Cleared 0.")?;
+        }
+        TagsAction::Clear { tag: None, .. } => {
+            said(common, &serde_json::json!({ "cleared": 0 }), "Cleared 0.")?;
+        }
+        TagsAction::Show { tag, .. }
+        | TagsAction::Export { tag, .. }
+        | TagsAction::Clear { tag: Some(tag), .. } => {
+            return Err(BundleError::NoSuchTag { tag: Tag::new(tag)? }.into());
         }
     }
     Ok(Exit::Done)
