@@ -1305,7 +1305,8 @@ mod tests {
         assert!(message("[timing]\ntimeout = 3").contains("timeout"));
         assert!(message("[expression]\nmin_smile = 80.0").contains("expression.min_smile"));
         let named = |length| format!("name = \"{}\"", "\u{e9}".repeat(length));
-        assert!(message(&named(MAX_NAME + 1)).contains("`name` is 65 characters long"));
+        let too_long = named(MAX_NAME + 1);
+        assert!(message(&too_long).contains("`name` is 65 characters long"));
         Policy::from_toml(&named(MAX_NAME)).unwrap();
         assert!(message("[sequence]\nliveness_images = 0").contains("1 to 64"));
         assert!(
