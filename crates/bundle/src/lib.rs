@@ -48,6 +48,7 @@ mod plain;
 pub mod record;
 mod sealed;
 mod store;
+mod strict_json;
 mod submission;
 mod tag;
 mod text;

@@ -14,6 +14,7 @@ use zip::ZipArchive;
 use crate::error::BundleError;
 use crate::info::image_type;
 use crate::record::RECORD_NAME;
+use crate::strict_json::Strict;
 use crate::upload_zip::INFO_NAME;
 
 /// How much a zip may hold. All sizes are bytes.
@@ -91,6 +92,8 @@ pub struct UploadZip {
     pub record: Option<Vec<u8>>,
     /// Names of entries that it does not name; they were not read.
     pub unnamed_entries: Vec<String>,
+    /// The bytes of `info.json`.
+    pub(crate) info_bytes: Vec<u8>,
 }
 
 impl std::fmt::Debug for UploadZip {
@@ -106,17 +109,17 @@ impl std::fmt::Debug for UploadZip {
 ///
 /// # Errors
 /// [`BundleError::ZipRefused`] when it is no zip, is larger than `limits`, has folders or names
-/// that are paths, has no `info.json` or two, or when an image that `info.json` names is missing,
-/// doubtful or not base64.
+/// that are paths, has no `info.json` or two, when an object in that has a key twice, or when an image
+/// that it names is missing, doubtful or not base64.
 pub fn read_upload_zip(bytes: &[u8], limits: &ZipLimits) -> Result<UploadZip, BundleError> {
     if bytes.len() > limits.zip_bytes {
         return refused(format!("it is larger than {} bytes", limits.zip_bytes));
     }
     let mut reader = Reader::new(bytes, limits)?;
-    let info = reader.entry(INFO_NAME)?;
+    let info_bytes = reader.entry(INFO_NAME)?;
     // The parser's message may hold what it read.
-    let info: Value = serde_json::from_slice(&info)
-        .or_else(|_| refused(format!("its {INFO_NAME} is not JSON")))?;
+    let Strict(info) = serde_json::from_slice(&info_bytes)
+        .or_else(|_| refused(format!("its {INFO_NAME} is not JSON, or has a key twice")))?;
     let listed = match info.get("images") {
         Some(Value::Array(listed)) => listed.as_slice(),
         _ => return refused(format!("its {INFO_NAME} has no list `images`")),
@@ -153,7 +156,7 @@ pub fn read_upload_zip(bytes: &[u8], limits: &ZipLimits) -> Result<UploadZip, Bu
         reader.counts.keys().filter(|name| !named.contains(&name.as_str())).cloned();
     let mut unnamed_entries: Vec<_> = unnamed_entries.collect();
     unnamed_entries.sort();
-    Ok(UploadZip { images, record, unnamed_entries, info })
+    Ok(UploadZip { images, record, unnamed_entries, info, info_bytes })
 }
 
 /// An `image_type_id` as number or text.

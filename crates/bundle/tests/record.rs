@@ -8,7 +8,10 @@ use std::fs;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{capture, vector, vector_capture, vector_record, vector_signer};
+use common::{
+    capture, refused_by_meaning, refused_values, vector, vector_capture, vector_record,
+    vector_signer,
+};
 use liveface_bundle::record::{
     Difference, ImageOrder, IntegrityRecord, KeySigner, PAYLOAD_TYPE, PublicKey, RECORD_NAME,
     ReceivedImage, RecordEnvelope, RecordError, RecordSigner, SignError,
@@ -242,8 +245,93 @@ fn an_info_json_of_another_meaning_is_a_difference() {
     info.id_info.insert("country".to_owned(), "KE".to_owned());
     let bytes = upload_zip(&capture, &info).unwrap();
     let zip = read_upload_zip(&bytes, &ZipLimits::default()).unwrap();
-    assert_eq!(zip.differences(&record), []);
+    assert_eq!(zip.differences(&bytes, &record).unwrap(), []);
     assert_eq!(zip.bundle_differences(&bytes, &record).unwrap(), [Difference::Container]);
+}
+
+/// The zip `entries`, written as [`bundle_zip`] writes it.
+fn zip_as_written(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored)
+            .last_modified_time(zip::DateTime::DEFAULT)
+            .unix_permissions(0o644);
+        zip.start_file(name.as_str(), options).unwrap();
+        std::io::Write::write_all(&mut zip, bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// What differs from `record` in a bundle or upload zip of the vectors, with this `info.json` and record.
+fn found_with(info: &[u8], inside: Option<&[u8]>) -> Result<Vec<Difference>, BundleError> {
+    let (capture, record) = (vector_capture(), unsigned().record().unwrap());
+    let mut entries = vec![("info.json".to_owned(), info.to_vec())];
+    let files = capture.upload_order().into_iter();
+    entries.extend(files.map(|image| (image.file_name(), image.jpeg.to_vec())));
+    entries.extend(inside.map(|inside| (RECORD_NAME.to_owned(), inside.to_vec())));
+    let bytes = zip_as_written(&entries);
+    let zip = read_upload_zip(&bytes, &ZipLimits::default())?;
+    zip.differences(&bytes, &record)
+}
+
+#[test]
+fn another_face_in_info_json_is_found() {
+    let capture = vector_capture();
+    let zip = upload_zip(&capture, &Info::without_job(&capture)).unwrap();
+    let whole = read_upload_zip(&zip, &ZipLimits::default()).unwrap().info;
+    let text = |info: &Value| serde_json::to_vec(info).unwrap();
+    assert_eq!(found_with(&text(&whole), None).unwrap(), []);
+
+    let other = STANDARD.encode("another face");
+    for (field, value) in [
+        ("image", json!(other)),
+        ("image_type_id", json!(2)),
+        ("image_type_id", json!("0")),
+        ("image", json!(null)),
+        ("crop", json!(other)),
+    ] {
+        let mut info = whole.clone();
+        info["images"][0][field] = value;
+        assert_eq!(found_with(&text(&info), None).unwrap(), [Difference::Container], "{field}");
+    }
+    // The same with another list of images before the one that is read.
+    let listed = json!([{ "image_type_id": 2, "image": other, "file_name": "" }]);
+    let twice = String::from_utf8(text(&whole)).unwrap();
+    let twice = twice.replacen('{', &format!("{{\"images\":{listed},"), 1);
+    let refused = found_with(twice.as_bytes(), None).unwrap_err();
+    assert!(matches!(&refused, BundleError::ZipRefused(why) if why.contains("twice")), "{refused}");
+}
+
+#[test]
+fn another_name_in_a_local_header_is_found() {
+    let (capture, record) = (vector_capture(), unsigned().record().unwrap());
+    let mut bytes = upload_zip(&capture, &Info::without_job(&capture)).unwrap().to_vec();
+    let name = names(&capture).remove(0);
+    // Local headers begin so; the name in the directory at the end stays.
+    let headers = bytes.windows(4).enumerate().filter(|(_, at)| at == b"PK\x03\x04");
+    let header = headers.map(|(at, _)| at).nth(1).unwrap() + 30;
+    assert_eq!(&bytes[header..header + name.len()], name.as_bytes());
+    bytes[header] = b'x';
+    let zip = read_upload_zip(&bytes, &ZipLimits::default()).unwrap();
+    assert_eq!(zip.differences(&bytes, &record).unwrap(), [Difference::Container]);
+}
+
+#[test]
+fn a_record_inside_is_the_same_and_in_its_one_form() {
+    let capture = vector_capture();
+    let info = serde_json::to_vec(&Info::without_job(&capture)).unwrap();
+    assert_eq!(found_with(&info, Some(&signed().to_bytes())).unwrap(), []);
+    let mut other = unsigned().record().unwrap();
+    other.restarts += 1;
+    for inside in [
+        [&b" "[..], &signed().to_bytes()].concat(),
+        RecordEnvelope::unsigned(&other).unwrap().to_bytes(),
+        b"{}".to_vec(),
+    ] {
+        let found = found_with(&info, Some(&inside)).unwrap();
+        assert_eq!(found, [Difference::Container], "{}", inside.len());
+    }
 }
 
 #[test]
@@ -328,52 +416,12 @@ fn zips_without_a_record_are_read_as_before() {
 
 #[test]
 fn what_is_not_as_the_format_has_it_is_refused() {
-    let cases = [
-        ("/created", json!("2026-01-02")),
-        ("/created", json!("2026-01-02T03:04:05Z")),
-        ("/created", json!("2026-01-02t03:04:05.678z")),
-        ("/created", json!("2026-13-02T03:04:05.678Z")),
-        ("/engine_version", json!("")),
-        ("/engine_version", json!("0.1.0 beta")),
-        ("/policy/name", json!("n".repeat(65))),
-        ("/policy/sha256", json!("5A".repeat(32))),
-        ("/policy/sha256", json!("5a")),
-        ("/seed", json!(1)),
-        ("/seed", json!("01")),
-        ("/seed", json!("+1")),
-        ("/seed", json!("18446744073709551616")),
-        ("/models/face_mesh", json!("")),
-        ("/verdict", json!("alive")),
-        ("/reasons/0", json!("Free text")),
-        ("/reasons", json!(vec!["cancelled"; 33])),
-        ("/evidence/live", json!(1.1)),
-        ("/evidence/live", json!("0.5")),
-        ("/evidence/findings/0/score", json!(-0.1)),
-        ("/evidence/findings/0/score", json!(1e300)),
-        ("/evidence/findings/0/evidence", json!("")),
-        ("/frames/seen", json!(-1)),
-        ("/frames/seen", json!(1_u64 << 53)),
-        ("/frames/dropped", json!(1.5)),
-        ("/restarts", json!(null)),
-        ("/images/0/t_ms", json!(1_u64 << 53)),
-        ("/images/0/index", json!(1_u64 << 32)),
-        ("/images/0/file", json!("../selfie.jpg")),
-        ("/images/0/file", json!("..")),
-        ("/images/0/file", json!("")),
-        ("/images/0/file", json!("x".repeat(101))),
-        ("/images/0/file", json!("SI_LIVENESS_1000.JPG")),
-        ("/images/0/file", json!("si_liveness_1000.jpg")),
-        ("/images/0/kind", json!("id_card")),
-        ("/images/0/sha256", json!("zz".repeat(32))),
-        ("/device/model", json!("x".repeat(201))),
-        ("/device/model", json!("two\nlines")),
-        ("/device/model", json!(7)),
-        ("/format", json!("other")),
-    ];
-    for (pointer, value) in cases {
+    for (pointer, value) in refused_values().into_iter().chain(refused_by_meaning()) {
         let payload = payload_with(pointer, value.clone());
         let envelope = RecordEnvelope::parse(&envelope_of(&payload)).unwrap();
-        let why = refusal(envelope.record());
+        let found = envelope.record();
+        assert!(found.is_err(), "{pointer} {value}");
+        let why = refusal(found);
         assert!(!why.contains("Free text") && !why.contains("alive"), "{why}");
     }
     let unchanged = payload_with("/restarts", json!(1));

@@ -66,9 +66,21 @@ fn verify(place: &Place, arguments: &[&str]) -> Ended {
 
 fn said(place: &Place, code: i32, arguments: &[&str]) -> Value {
     let said = verify(place, &[arguments, &["--json"]].concat()).expect(code).json();
-    let fields = ["differences", "images", "key_ids", "record", "signature", "whole"];
+    let fields = [
+        "consistent",
+        "differences",
+        "images",
+        "key_ids",
+        "record",
+        "signature",
+        "trusted",
+        "unchecked_key_ids",
+        "whole",
+    ];
     assert_eq!(keys(&said), fields);
-    assert_eq!(said["whole"], code == 0);
+    assert_eq!(said["consistent"] == true, code == 0);
+    assert_eq!(said["trusted"], said["signature"] == "valid");
+    assert_eq!(said["whole"], code == 0 && said["trusted"] == true);
     said
 }
 
@@ -100,7 +112,15 @@ fn a_bundle_is_verified_and_every_change_is_named() {
     let shown = place.show("mine");
     assert_eq!(whole["record"]["policy"]["sha256"], shown["record"]["policy_sha256"]);
     assert_eq!(whole["record"]["models"], shown["record"]["models"]);
-    assert_eq!(said(&place, 0, &[&signed])["signature"], "unchecked");
+    let unchecked = said(&place, 0, &[&signed]);
+    assert_eq!(unchecked["signature"], "unchecked");
+    assert_eq!(
+        (&unchecked["key_ids"], &unchecked["unchecked_key_ids"]),
+        (&json!([]), &json!([id]))
+    );
+    let line = verify(&place, &[&signed]).expect(0).stdout;
+    assert!(line.starts_with("consistent, but anybody could have made this record: 8 images"));
+    assert!(line.contains("not checked") && !line.contains("whole"), "{line}");
     let line = verify(&place, &[&signed, "--public-key", &public]).expect(0).stdout;
     assert_eq!(line, format!("whole: 8 images, signed by key {id}\n"));
 
@@ -178,7 +198,28 @@ fn a_bundle_is_verified_and_every_change_is_named() {
     let changed = place.write("changed.json", serde_json::to_vec(&wire).unwrap());
     let with_key = ["--public-key", &public];
     let wrong = said(&place, 3, &[&[&upload[..], "--record", &changed], &with_key[..]].concat());
-    assert_eq!((&wrong["signature"], &wrong["differences"]), (&json!("wrong"), &json!([])));
+    // What the key did not sign is not looked at.
+    assert_eq!((&wrong["signature"], &wrong["differences"]), (&json!("wrong"), &Value::Null));
+    assert_eq!((&wrong["record"], &wrong["key_ids"]), (&Value::Null, &json!([])));
+    wire["payload"] = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, "no record").into();
+    let none = place.write("changed.json", serde_json::to_vec(&wire).unwrap());
+    let wrong = said(&place, 3, &[&[&upload[..], "--record", &none], &with_key[..]].concat());
+    assert_eq!(wrong["signature"], "wrong");
+    verify(&place, &[&upload, "--record", &none]).refused(2, &["not as the format has it"]);
+
+    // A name that somebody else put beside the good signature.
+    let mut wire: Value = serde_json::from_slice(record).unwrap();
+    let forged = json!({ "keyid": "the-bank", "sig": wire["signatures"][0]["sig"] });
+    wire["signatures"].as_array_mut().unwrap().insert(0, forged);
+    let beside = place.write("beside.json", serde_json::to_vec(&wire).unwrap());
+    let beside = [&[&upload[..], "--record", &beside], &with_key[..]].concat();
+    let both = said(&place, 0, &beside);
+    assert_eq!(
+        (&both["key_ids"], &both["unchecked_key_ids"]),
+        (&json!([id]), &json!(["the-bank"]))
+    );
+    let line = verify(&place, &beside).expect(0).stdout;
+    assert!(line.contains(&format!("signed by key {id} (not checked: the-bank)")), "{line}");
 
     let plain = place.text("plain.zip");
     place.run(["bundle", "mine", "--out", &plain]).expect(0);

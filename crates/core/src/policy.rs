@@ -16,6 +16,10 @@ use thiserror::Error;
 
 use crate::guidance::Challenge;
 
+/// Most characters of a policy's name. Own choice: it goes into the integrity record of every capture,
+/// which has room for so many.
+pub const MAX_NAME: usize = 64;
+
 /// Why a policy was refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -817,6 +821,9 @@ impl Policy {
         let rule = |name, value: String, holds: bool, rule| {
             holds.then_some(()).ok_or(PolicyError::Value { name, value, rule })
         };
+        let length = self.name.chars().count();
+        let given = format!("{length} characters long");
+        rule("name", given, length <= MAX_NAME, "at most 64")?;
         share("tracking.min_detection_score", self.tracking.min_detection_score)?;
         share("tracking.detection_overlap", self.tracking.detection_overlap)?;
         share("tracking.min_presence", self.tracking.min_presence)?;
@@ -1297,6 +1304,10 @@ mod tests {
         let message = |text| Policy::from_toml(text).unwrap_err().to_string();
         assert!(message("[timing]\ntimeout = 3").contains("timeout"));
         assert!(message("[expression]\nmin_smile = 80.0").contains("expression.min_smile"));
+        let named = |length| format!("name = \"{}\"", "\u{e9}".repeat(length));
+        let too_long = named(MAX_NAME + 1);
+        assert!(message(&too_long).contains("`name` is 65 characters long"));
+        Policy::from_toml(&named(MAX_NAME)).unwrap();
         assert!(message("[sequence]\nliveness_images = 0").contains("1 to 64"));
         assert!(
             message("[viewfinder]\nmin_margin = -0.5").contains("`viewfinder.min_margin` is -0.5")

@@ -6,10 +6,11 @@ use liveface_core::ShotKind;
 use serde::Serialize;
 
 use super::content::IntegrityRecord;
+use super::envelope::RecordEnvelope;
 use crate::error::BundleError;
 use crate::info::{ImageEntry, Info};
 use crate::text::sha256_hex;
-use crate::upload_zip::{info_bytes, pack};
+use crate::upload_zip::{INFO_NAME, info_bytes, pack};
 use crate::zip_reader::UploadZip;
 
 /// An image that was received.
@@ -155,10 +156,41 @@ impl IntegrityRecord {
 }
 
 impl UploadZip {
-    /// What differs between `record` and the images of this zip. Its `info.json` counts for the
-    /// images' names, kinds and order only.
-    #[must_use]
-    pub fn differences(&self, record: &IntegrityRecord) -> Vec<Difference> {
+    /// What differs between `record` and this zip, which was read from `bytes`: an upload zip as
+    /// [`upload_zip`](crate::upload_zip()) writes it, whatever job its `info.json` tells. Its list of
+    /// images must be the one that follows from `record`, and `bytes` what is written for it, to the
+    /// last bit: nothing is left that another reader could take for an image.
+    ///
+    /// # Errors
+    /// When the zip cannot be written again.
+    pub fn differences(
+        &self,
+        bytes: &[u8],
+        record: &IntegrityRecord,
+    ) -> Result<Vec<Difference>, BundleError> {
+        self.compare(bytes, record, &self.info_bytes)
+    }
+
+    /// As [`UploadZip::differences`], of a bundle as [`bundle_zip`](crate::bundle_zip) writes it: its
+    /// `info.json` must tell the images and nothing else.
+    ///
+    /// # Errors
+    /// When the zip cannot be written again.
+    pub fn bundle_differences(
+        &self,
+        bytes: &[u8],
+        record: &IntegrityRecord,
+    ) -> Result<Vec<Difference>, BundleError> {
+        self.compare(bytes, record, &info_bytes(&Info::of_images(info_images(record)))?)
+    }
+
+    /// What differs from `record`, when `info.json` is to be `info`.
+    fn compare(
+        &self,
+        bytes: &[u8],
+        record: &IntegrityRecord,
+        info: &[u8],
+    ) -> Result<Vec<Difference>, BundleError> {
         let mut images = Vec::with_capacity(self.images.len());
         let mut extra = self.unnamed_entries.clone();
         for image in &self.images {
@@ -175,29 +207,36 @@ impl UploadZip {
         }
         let mut differences = record.differences(&images, ImageOrder::AsSent);
         differences.extend(extra.into_iter().map(|name| Difference::Extra { name }));
-        differences
-    }
-
-    /// As [`UploadZip::differences`], of a bundle as [`bundle_zip`](crate::bundle_zip) writes it:
-    /// `bytes`, which this was read from, must be what it writes, to the last bit.
-    ///
-    /// # Errors
-    /// When the zip cannot be written again.
-    pub fn bundle_differences(
-        &self,
-        bytes: &[u8],
-        record: &IntegrityRecord,
-    ) -> Result<Vec<Difference>, BundleError> {
-        let mut differences = self.differences(record);
-        if differences.is_empty() {
-            let entries =
-                record.images.iter().map(|image| ImageEntry::new(image.kind, image.file.clone()));
-            let info = info_bytes(&Info::of_images(entries.collect()))?;
-            let images = self.images.iter().map(|i| (i.file_name.as_str(), i.bytes.as_slice()));
-            if pack(&info, images, self.record.as_deref())?.as_slice() != bytes {
-                differences.push(Difference::Container);
-            }
+        if differences.is_empty() && !self.is_as_written(bytes, record, info)? {
+            differences.push(Difference::Container);
         }
         Ok(differences)
     }
+
+    /// Whether `bytes` are what is written for `record`, `info` and these images.
+    fn is_as_written(
+        &self,
+        bytes: &[u8],
+        record: &IntegrityRecord,
+        info: &[u8],
+    ) -> Result<bool, BundleError> {
+        let listed = serde_json::to_value(info_images(record))
+            .map_err(|source| BundleError::Json { what: INFO_NAME, source })?;
+        if self.info.get("images") != Some(&listed) {
+            return Ok(false);
+        }
+        // A record inside must be the same one, and in the one form that it is written in.
+        let inside = match self.record.as_deref().map(RecordEnvelope::parse).transpose() {
+            Ok(Some(inside)) if inside.record().as_ref() != Ok(record) => return Ok(false),
+            Ok(inside) => inside.map(|inside| inside.to_bytes()),
+            Err(_) => return Ok(false),
+        };
+        let images = self.images.iter().map(|i| (i.file_name.as_str(), i.bytes.as_slice()));
+        Ok(pack(info, images, inside.as_deref())?.as_slice() == bytes)
+    }
+}
+
+/// The images of `record` as `info.json` has them.
+fn info_images(record: &IntegrityRecord) -> Vec<ImageEntry> {
+    record.images.iter().map(|image| ImageEntry::new(image.kind, image.file.clone())).collect()
 }

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use liveface_core::policy::MAX_NAME as MAX_POLICY_NAME;
 use liveface_core::{Reason, ShotKind, Verdict};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::envelope::MAX_PAYLOAD;
 use super::error::{RecordError, refused, unreadable};
 use crate::capture::{Capture, CapturedImage};
+use crate::strict_json::each_once;
 use crate::text::{TIME_FORMAT, now, sha256_hex};
 use crate::zip_reader::plain_name;
 
@@ -230,7 +232,7 @@ impl IntegrityRecord {
         rule(is_time(&self.created), "`created` is no UTC time with milliseconds")?;
         rule(is_name(&self.engine_version), "`engine_version` is no version")?;
         rule(
-            self.policy.name.chars().count() <= MAX_NAME,
+            self.policy.name.chars().count() <= MAX_POLICY_NAME,
             "`policy.name` has more than 64 characters",
         )?;
         let hash = self.policy.sha256.as_deref();
@@ -318,31 +320,4 @@ fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error
     let text = String::deserialize(deserializer)?;
     let number = text.parse().ok().filter(|number: &u64| number.to_string() == text);
     number.ok_or_else(|| D::Error::custom("not a number as text"))
-}
-
-/// A map of texts without a key that is there twice, which readers would take differently.
-fn each_once<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
-    struct Texts;
-
-    impl<'de> Visitor<'de> for Texts {
-        type Value = BTreeMap<String, String>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object of texts")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut texts = BTreeMap::new();
-            while let Some((key, text)) = map.next_entry()? {
-                if texts.insert(key, text).is_some() {
-                    return Err(A::Error::custom("a key is there twice"));
-                }
-            }
-            Ok(texts)
-        }
-    }
-
-    deserializer.deserialize_map(Texts)
 }

@@ -17,6 +17,7 @@ use liveface_core::{
     CaptureRecord, EvidenceKind, Finding, Frame, FrameCounts, Reason, Restart, ShotKind, Timestamp,
     Verdict,
 };
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 /// A capture of two liveness images and a selfie whose pictures and record tell `number`.
@@ -186,4 +187,102 @@ pub fn vector_record(capture: &Capture) -> IntegrityRecord {
 /// The file `name` of the record's vectors.
 pub fn vector(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)
+}
+
+/// Values that neither the reader of records nor their schema takes, and where in the vectors' record.
+pub fn refused_values() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/created", json!("2026-01-02")),
+        ("/created", json!("2026-01-02T03:04:05Z")),
+        ("/created", json!("2026-01-02t03:04:05.678z")),
+        ("/created", json!("2026-13-02T03:04:05.678Z")),
+        ("/engine_version", json!("")),
+        ("/engine_version", json!("0.1.0 beta")),
+        ("/policy/name", json!("n".repeat(65))),
+        ("/policy/sha256", json!("5A".repeat(32))),
+        ("/policy/sha256", json!("5a")),
+        ("/seed", json!(1)),
+        ("/seed", json!("01")),
+        ("/seed", json!("+1")),
+        ("/seed", json!("18446744073709551616")),
+        ("/models/face_mesh", json!("")),
+        ("/verdict", json!("alive")),
+        ("/reasons/0", json!("Free text")),
+        ("/reasons", json!(vec!["cancelled"; 33])),
+        ("/evidence/live", json!(1.1)),
+        ("/evidence/live", json!("0.5")),
+        ("/evidence/findings/0/score", json!(-0.1)),
+        ("/evidence/findings/0/score", json!(1e300)),
+        ("/evidence/findings/0/evidence", json!("")),
+        ("/frames/seen", json!(-1)),
+        ("/frames/seen", json!(1_u64 << 53)),
+        ("/frames/dropped", json!(1.5)),
+        ("/restarts", json!(null)),
+        ("/images/0/t_ms", json!(1_u64 << 53)),
+        ("/images/0/index", json!(1_u64 << 32)),
+        ("/images/0/file", json!("../selfie.jpg")),
+        ("/images/0/file", json!("..")),
+        ("/images/0/file", json!("")),
+        ("/images/0/file", json!("x".repeat(101))),
+        ("/images/0/kind", json!("id_card")),
+        ("/images/0/sha256", json!("zz".repeat(32))),
+        ("/device/model", json!("x".repeat(201))),
+        ("/device/model", json!("two\nlines")),
+        ("/device/model", json!(7)),
+        ("/format", json!("other")),
+        ("/created", json!("2026-99-99T99:99:99.999Z")),
+        ("/created", json!("2026-02-30T03:04:05.678Z")),
+        ("/created", json!("2026-04-31T03:04:05.678Z")),
+        ("/created", json!("2026-00-02T03:04:05.678Z")),
+        ("/created", json!("2026-01-00T03:04:05.678Z")),
+        ("/created", json!("2026-01-02T24:04:05.678Z")),
+        ("/created", json!("2026-01-02T03:60:05.678Z")),
+        ("/created", json!("2026-01-02T03:04:60.678Z")),
+        ("/created", json!("2026-01-02T03:04:05.678Z\n")),
+        ("/engine_version", json!("0.1.0\n")),
+        ("/seed", json!("")),
+        ("/seed", json!("-1")),
+        ("/seed", json!("18446744073709551620")),
+        ("/seed", json!("99999999999999999999")),
+        ("/images/0/file", json!(".")),
+        ("/images/0/file", json!("...")),
+        ("/images/0/file", json!("a\u{7f}.jpg")),
+        ("/images/0/file", json!("a\u{85}.jpg")),
+        ("/images/0/file", json!("a.jpg\n")),
+        ("/images/0/file", json!("C:a.jpg")),
+        ("/images/0/file", json!("a\\b.jpg")),
+        ("/images/0/width", json!(1_u64 << 32)),
+        ("/device/model", json!("a\u{7f}")),
+        ("/device/model", json!("a\u{9f}")),
+    ]
+}
+
+/// Values that only the reader refuses: a schema cannot say what is wrong with them.
+pub fn refused_by_meaning() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/images/0/file", json!("SI_LIVENESS_1000.JPG")),
+        ("/images/0/file", json!("si_liveness_1000.jpg")),
+        ("/created", json!("2026-02-29T03:04:05.678Z")),
+        ("/created", json!("9999-12-31T23:59:59.999Z")),
+    ]
+}
+
+/// Values that look odd and are good.
+pub fn odd_values() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/created", json!("2024-02-29T23:59:59.999Z")),
+        ("/created", json!("0001-12-31T00:00:00.000Z")),
+        ("/engine_version", json!("0.1.0-beta.1+x_y")),
+        ("/policy/name", json!("")),
+        ("/policy/name", json!("\u{1f4f7}".repeat(64))),
+        ("/seed", json!("0")),
+        ("/seed", json!("9999999999999999999")),
+        ("/seed", json!("10000000000000000000")),
+        ("/seed", json!("18446744073709551614")),
+        ("/images/0/file", json!(".a.")),
+        ("/images/0/file", json!("\u{1f4f7}".repeat(100))),
+        ("/images/0/file", json!(" \u{a0}")),
+        ("/device/model", json!("")),
+        ("/device/model", json!("\u{1f4f7}".repeat(200))),
+    ]
 }

@@ -24,12 +24,21 @@ const MAX_RECORD_FILE: u64 = 1 << 20;
 
 #[derive(Serialize)]
 struct VerifyLine<'a> {
+    /// Nothing differs, and the key that was given signed it.
     whole: bool,
-    images: usize,
+    /// Nothing differs from the record, whoever wrote it; `None` where that was not looked at, because
+    /// the key that was given did not sign the record.
+    consistent: Option<bool>,
+    /// The key that was given signed the record.
+    trusted: bool,
     signature: Signature,
+    /// The key that was given, where it signed the record.
     key_ids: Vec<&'a str>,
-    differences: &'a [Difference],
-    record: &'a IntegrityRecord,
+    /// Keys that are said to have signed it: anybody can write that.
+    unchecked_key_ids: Vec<&'a str>,
+    images: Option<usize>,
+    differences: Option<&'a [Difference]>,
+    record: Option<&'a IntegrityRecord>,
 }
 
 /// What was found of a record's signature.
@@ -62,61 +71,81 @@ pub(crate) fn run(common: &Common, options: &VerifyOptions) -> Result<Exit, Fail
         }
     };
     let unreadable = |error: RecordError| Failure::input(options.path.display(), error);
-    let record = envelope.record().map_err(unreadable)?;
-    let signature = check(&envelope, key.as_ref()).map_err(unreadable)?;
-    let differences = received.differences(&record, options.record.is_none())?;
-    let trusted = match signature {
-        Signature::Valid => true,
-        Signature::None | Signature::Unchecked => key.is_none(),
-        Signature::OtherKey | Signature::Wrong => false,
+    // What the key did not sign is not looked at.
+    let (signature, record) = match &key {
+        Some(key) => signed(&envelope, key).map_err(unreadable)?,
+        None => {
+            let is_signed = envelope.key_ids().next().is_some();
+            let signature = if is_signed { Signature::Unchecked } else { Signature::None };
+            (signature, Some(envelope.record().map_err(unreadable)?))
+        }
     };
+    let compared =
+        record.as_ref().map(|record| received.differences(record, options.record.is_none()));
+    let differences = compared.transpose()?;
+    let trusted = signature == Signature::Valid;
+    let consistent = differences.as_ref().map(Vec::is_empty);
+    let id = key.as_ref().filter(|_| trusted).map(PublicKey::id);
+    let (key_ids, unchecked_key_ids) =
+        envelope.key_ids().partition(|signer| Some(*signer) == id.as_deref());
     let line = VerifyLine {
-        whole: trusted && differences.is_empty(),
-        images: record.images.len(),
+        whole: trusted && consistent == Some(true),
+        consistent,
+        trusted,
         signature,
-        key_ids: envelope.key_ids().collect(),
-        differences: &differences,
-        record: &record,
+        key_ids,
+        unchecked_key_ids,
+        images: record.as_ref().map(|record| record.images.len()),
+        differences: differences.as_deref(),
+        record: record.as_ref(),
     };
     if common.json {
         console::json(&line)?;
     } else {
         tell(&line)?;
     }
-    Ok(if line.whole { Exit::Done } else { Exit::NotAccepted })
+    Ok(if line.consistent == Some(true) { Exit::Done } else { Exit::NotAccepted })
 }
 
-/// Whose signature it is. An error is not about signatures.
-fn check(envelope: &RecordEnvelope, key: Option<&PublicKey>) -> Result<Signature, RecordError> {
-    let Some(key) = key else {
-        let is_signed = envelope.key_ids().next().is_some();
-        return Ok(if is_signed { Signature::Unchecked } else { Signature::None });
-    };
+/// Whether `key` signed it, and the record if so. An error is not about signatures.
+fn signed(
+    envelope: &RecordEnvelope,
+    key: &PublicKey,
+) -> Result<(Signature, Option<IntegrityRecord>), RecordError> {
     match envelope.verify(key) {
-        Ok(_) => Ok(Signature::Valid),
-        Err(RecordError::Unsigned) => Ok(Signature::None),
-        Err(RecordError::OtherKey(_)) => Ok(Signature::OtherKey),
-        Err(RecordError::Signature) => Ok(Signature::Wrong),
+        Ok(record) => Ok((Signature::Valid, Some(record))),
+        Err(RecordError::Unsigned) => Ok((Signature::None, None)),
+        Err(RecordError::OtherKey(_)) => Ok((Signature::OtherKey, None)),
+        Err(RecordError::Signature) => Ok((Signature::Wrong, None)),
         Err(error) => Err(error),
     }
 }
 
 fn tell(line: &VerifyLine<'_>) -> Result<(), Failure> {
-    let keys = plain(&line.key_ids.join(", "));
-    let signed = match line.signature {
+    let (keys, others) = (line.key_ids.join(", "), plain(&line.unchecked_key_ids.join(", ")));
+    let mut signed = match line.signature {
         Signature::None => "not signed".to_owned(),
-        Signature::Unchecked => format!("signed by key {keys} (not checked: give --public-key)"),
+        Signature::Unchecked => {
+            format!("said to be signed by key {others} (not checked: give --public-key)")
+        }
         Signature::Valid => format!("signed by key {keys}"),
-        Signature::OtherKey => format!("signed by another key: {keys}"),
+        Signature::OtherKey => format!("not signed by this key, but said to be by {others}"),
         Signature::Wrong => "the signature is wrong: the record was changed".to_owned(),
     };
-    let word = match (line.whole, line.differences) {
-        (true, _) => styled("whole", Style::Good),
-        (false, []) => styled("not to be trusted", Style::Bad),
-        (false, _) => styled("changed", Style::Bad),
+    if line.trusted && !others.is_empty() {
+        signed = format!("{signed} (not checked: {others})");
+    }
+    let word = match (line.consistent, line.trusted) {
+        (Some(true), true) => styled("whole", Style::Good),
+        (Some(true), false) => {
+            styled("consistent, but anybody could have made this record", Style::Strong)
+        }
+        (Some(false), _) => styled("changed", Style::Bad),
+        (None, _) => styled("not to be trusted", Style::Bad),
     };
-    console::line(format!("{word}: {}, {signed}", counted(line.images, "image")))?;
-    for difference in line.differences {
+    let images = line.images.map(|images| format!(" {},", counted(images, "image")));
+    console::line(format!("{word}:{} {signed}", images.unwrap_or_default()))?;
+    for difference in line.differences.unwrap_or_default() {
         console::line(format!("  {}", plain(&difference.to_string())))?;
     }
     Ok(())
@@ -178,11 +207,12 @@ impl Received {
         }
     }
 
-    /// What differs; a zip with a record of its own is a bundle, which nothing may be added to.
+    /// What differs; a zip that is verified by the record in it is a bundle, whose `info.json` tells the
+    /// images and nothing else.
     fn differences(&self, record: &IntegrityRecord, own: bool) -> Result<Vec<Difference>, Failure> {
         Ok(match self {
             Self::Zip { bytes, zip } if own => zip.bundle_differences(bytes, record)?,
-            Self::Zip { zip, .. } => zip.differences(record),
+            Self::Zip { bytes, zip } => zip.differences(bytes, record)?,
             Self::Folder { files, .. } => {
                 let images: Vec<_> = files
                     .iter()
