@@ -47,7 +47,11 @@ pub(crate) fn ensure() -> Result<(), Failure> {
         match result {
             Ok(()) => println!("Installed the {} ({}).", need.what, need.packages.join(" and ")),
             Err(failure) if need.optional => {
-                println!("NOTE: there is no {}. Those tests are skipped. {failure}", need.what);
+                println!(
+                    "NOTE: there is no {}. Without it `test` skips those tests, and `ci` fails unless \
+                     LIVEFACE_OFFLINE=1 is set. {failure}",
+                    need.what
+                );
             }
             Err(failure) => return Err(format!("there is no {}: {failure}", need.what)),
         }

@@ -32,6 +32,9 @@ pub struct SandboxConfig {
     pub policy: Policy,
     /// What goes wrong on purpose; rules of one step are used up in their order.
     pub faults: Vec<FaultRule>,
+    /// Whether a client may ask for a fault with a header although others than this machine's may
+    /// reach [`address`](Self::address). On a loopback address it always may.
+    pub fault_header: bool,
     /// What requests may take.
     pub limits: Limits,
 }
@@ -50,6 +53,7 @@ impl SandboxConfig {
             api_key: None,
             policy: Policy::default(),
             faults: Vec::new(),
+            fault_header: false,
             limits: Limits::default(),
         }
     }
@@ -64,6 +68,7 @@ impl std::fmt::Debug for SandboxConfig {
             .field("tls", &self.tls)
             .field("policy", &self.policy.name)
             .field("faults", &self.faults)
+            .field("fault_header", &self.fault_header)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

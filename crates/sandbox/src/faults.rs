@@ -3,7 +3,8 @@
 //! A rule is a text: `STEP:FAULT[=VALUE][:TIMES]`. The steps are `upload`, `put`, `status`, `token`
 //! (with `auth_smile`) and `submission`; `TIMES` is a number or `always`, and 1 when it is left out.
 //! A client that can send a header of its own has the fault of one request with
-//! `X-LiveFace-Fault: FAULT[=VALUE]`.
+//! `X-LiveFace-Fault: FAULT[=VALUE]`, unless other machines can reach the sandbox
+//! ([`SandboxConfig::fault_header`](crate::SandboxConfig::fault_header)).
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,8 +76,8 @@ impl FaultStep {
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// `delay=MS`: the request is looked at so much later. A connection on which nothing moves for
-    /// the sandbox's own time limit is closed all the same.
+    /// `delay=MS`: the request is looked at so much later. A delay as long as the sandbox's own time
+    /// limit ends in that limit: nothing is done then.
     Delay(Duration),
     /// `drop`: the connection is closed while the client sends its body; nothing is done.
     Drop,
@@ -198,16 +199,20 @@ pub struct FaultError(
 );
 
 /// The rules of a sandbox that are not used up.
-pub(crate) struct Faults(Mutex<Vec<FaultRule>>);
+pub(crate) struct Faults {
+    rules: Mutex<Vec<FaultRule>>,
+    /// Whether the header counts.
+    header: bool,
+}
 
 impl Faults {
-    pub(crate) fn new(rules: Vec<FaultRule>) -> Self {
-        Self(Mutex::new(rules))
+    pub(crate) fn new(rules: Vec<FaultRule>, header: bool) -> Self {
+        Self { rules: Mutex::new(rules), header }
     }
 
     /// The fault that the next request of `step` has.
     fn next(&self, step: FaultStep) -> Option<Fault> {
-        let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         let due = |rule: &&mut FaultRule| rule.step == step && rule.times != Some(0);
         let rule = rules.iter_mut().find(due)?;
         rule.times = rule.times.map(|times| times - 1);
@@ -224,6 +229,10 @@ pub(crate) async fn inject(
     let Some(step) = FaultStep::of(request.uri().path()) else { return next.run(request).await };
     let fault = match request.headers().get(HEADER) {
         None => shared.faults.next(step),
+        Some(_) if !shared.faults.header => {
+            let message = "This server takes no faults by header\n";
+            return (StatusCode::FORBIDDEN, message).into_response();
+        }
         Some(wanted) => match wanted.to_str().ok().and_then(|text| text.parse().ok()) {
             Some(fault) => Some(fault),
             None => {
@@ -421,7 +430,7 @@ mod tests {
     #[test]
     fn rules_come_in_their_order_and_are_used_up() {
         let rules = ["put:drop:2", "put:html", "status:drop", "put:redirect:0"];
-        let faults = Faults::new(rules.map(|rule| rule.parse().unwrap()).to_vec());
+        let faults = Faults::new(rules.map(|rule| rule.parse().unwrap()).to_vec(), true);
         let put = || faults.next(FaultStep::Put);
         assert_eq!(
             [put(), put(), put(), put()],

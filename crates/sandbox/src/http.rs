@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use futures_util::StreamExt as _;
 use liveface_bundle::now;
 use serde_json::json;
 
@@ -21,7 +22,7 @@ use crate::faults;
 use crate::jobs::{self, Arrival, Refusal};
 use crate::request;
 use crate::store::{self, Stage};
-use crate::v3;
+use crate::v3::{self, V3Error};
 use crate::wire::{AuthAnswer, ConsentInfo, ImageLinks, StatusAnswer, StatusResult, UploadAnswer};
 
 /// The path that the API's own paths follow.
@@ -39,17 +40,24 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/pictures/{token}", get(picture))
         .merge(v3::routes(&shared))
         .route(faults::PORTAL, get(faults::page))
-        .fallback(async || refused(StatusCode::NOT_FOUND, RequestError::NO_SUCH_PATH))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), in_time))
+        .fallback(async |uri: Uri| {
+            refused_at(uri.path(), StatusCode::NOT_FOUND, RequestError::NO_SUCH_PATH)
+        })
+        .method_not_allowed_fallback(async |uri: Uri| {
+            refused_at(uri.path(), StatusCode::METHOD_NOT_ALLOWED, RequestError::NO_SUCH_PATH)
+        })
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), faults::inject))
+        // Outermost: a delay on purpose takes no more time than any other slow request.
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), in_time))
         .with_state(shared)
 }
 
 /// Ends requests that take too long.
 async fn in_time(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
     match tokio::time::timeout(shared.limits.request_time, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => refused(StatusCode::REQUEST_TIMEOUT, RequestError::TOO_SLOW),
+        Err(_) => refused_at(&path, StatusCode::REQUEST_TIMEOUT, RequestError::TOO_SLOW),
     }
 }
 
@@ -151,14 +159,33 @@ async fn job_status(
 }
 
 /// Takes a zip as the storage service does that the real upload URL belongs to: it looks at nothing
-/// but the URL and the size.
+/// but the URL, the content type and the size. Of a stranger's body it keeps nothing in memory.
 async fn receive(
     State(shared): State<Arc<Shared>>,
-    Path(token): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    path: Result<Path<String>, PathRejection>,
+    request: Request,
 ) -> Response {
-    let body = match body {
+    let token = path.map(|Path(token)| token).unwrap_or_default();
+    let wanted = token.clone();
+    let awaited = blocking::<_, RequestError>(&shared, move |shared| {
+        Ok(shared.store.awaits_upload(&wanted)?)
+    });
+    let kind = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_zip = kind == Some(b"application/zip");
+    let refusal = match awaited.await {
+        Ok(true) if is_zip => None,
+        Ok(true) => {
+            let message = "The URL is good for the content type application/zip only";
+            Some(storage_error(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message))
+        }
+        Ok(false) => Some(access_denied()),
+        Err(_) => Some(not_stored()),
+    };
+    if let Some(refusal) = refusal {
+        drain(request, shared.limits.zip_bytes).await;
+        return refusal;
+    }
+    let body = match Bytes::from_request(request, &()).await {
         Ok(body) => body,
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let message = "Your proposed upload exceeds the maximum allowed size";
@@ -169,11 +196,6 @@ async fn receive(
             return storage_error(StatusCode::BAD_REQUEST, "IncompleteBody", message);
         }
     };
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if content_type != Some("application/zip") {
-        let message = "The URL is good for the content type application/zip only";
-        return storage_error(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message);
-    }
     let arrival = blocking::<_, RequestError>(&shared, move |shared| {
         let room = shared.limits.waiting_jobs;
         let arrival = jobs::receive(&shared.store, &token, &body, room)?;
@@ -184,21 +206,42 @@ async fn receive(
     });
     match arrival.await {
         Ok(Arrival::Taken) => StatusCode::OK.into_response(),
-        Ok(Arrival::UnknownToken) => {
-            storage_error(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
-        }
+        Ok(Arrival::UnknownToken) => access_denied(),
         Ok(Arrival::Busy) => {
             let message = "Too many uploads wait to be looked at; try again later";
             storage_error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", message)
         }
-        Err(_) => {
-            let message = "The upload could not be stored";
-            storage_error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
+        Err(_) => not_stored(),
+    }
+}
+
+fn access_denied() -> Response {
+    storage_error(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
+}
+
+fn not_stored() -> Response {
+    let message = "The upload could not be stored";
+    storage_error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
+}
+
+/// Reads a body up to `limit` bytes and forgets it: a client that still writes when it is refused
+/// may see the connection break instead of the answer.
+async fn drain(request: Request, limit: usize) {
+    let mut body = request.into_body().into_data_stream();
+    let mut read = 0;
+    while let Some(Ok(piece)) = body.next().await {
+        read += piece.len();
+        if read > limit {
+            break;
         }
     }
 }
 
-async fn picture(State(shared): State<Arc<Shared>>, Path(token): Path<String>) -> Response {
+async fn picture(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
+    let Ok(Path(token)) = path else { return access_denied() };
     match blocking::<_, RequestError>(&shared, move |shared| Ok(shared.store.picture(&token)?))
         .await
     {
@@ -208,7 +251,7 @@ async fn picture(State(shared): State<Arc<Shared>>, Path(token): Path<String>) -
             let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
             (headers, file).into_response()
         }
-        Ok(None) => storage_error(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied"),
+        Ok(None) => access_denied(),
         Err(_) => {
             let message = "The picture could not be read";
             storage_error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
@@ -249,6 +292,22 @@ fn answered<T: serde::Serialize>(
 
 fn refused(status: StatusCode, error: RequestError) -> Response {
     (status, Json(json!({ "code": error.code, "error": error.text }))).into_response()
+}
+
+/// A refusal that no path's own handler makes, as the protocol words it that the path belongs to.
+fn refused_at(path: &str, status: StatusCode, error: RequestError) -> Response {
+    if path.starts_with("/v3/") {
+        return V3Error::new(status, error.text).into_response();
+    }
+    if path.starts_with("/zips/") || path.starts_with("/pictures/") {
+        let code = match status {
+            StatusCode::REQUEST_TIMEOUT => "RequestTimeout",
+            StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
+            _ => "NoSuchKey",
+        };
+        return storage_error(status, code, error.text);
+    }
+    refused(status, error)
 }
 
 /// An error as the storage service words it. `code` and `message` have nothing to escape.

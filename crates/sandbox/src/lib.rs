@@ -31,6 +31,7 @@
 //!   `security_info.json` in the zip, is not looked at.
 //! - `history` lists the results of every job of the user, newest first.
 //! - A timestamp may be a day off; how far it may be for the real service is not public.
+//! - Callbacks go to any `http` or `https` address.
 //! - `auth_smile` answers with policy 0 (no request MAC), no callback URL and no consent to ask for.
 //!
 //! And V3:

@@ -105,11 +105,19 @@ impl Stream {
     }
 }
 
+/// So often at most what a client of plain HTTP has sent is read before it is told; 4 KiB each time.
+/// Who sends without end must hold up nobody else.
+const PLAIN_READS: usize = 16;
+
 /// Says once, and without waiting, what went wrong.
 fn refuse_plain(stream: &TcpStream) {
     // What is left unread when a connection is closed makes the system throw the answer away.
     let mut request = [0; 4096];
-    while matches!(stream.try_read(&mut request), Ok(1..)) {}
+    for _ in 0..PLAIN_READS {
+        if !matches!(stream.try_read(&mut request), Ok(1..)) {
+            break;
+        }
+    }
     let _ = stream.try_write(SPEAK_TLS);
 }
 

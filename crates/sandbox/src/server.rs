@@ -105,13 +105,13 @@ impl Sandbox {
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
 
-        let SandboxConfig { policy, limits, faults, .. } = config;
+        let SandboxConfig { policy, limits, faults, fault_header, .. } = config;
         let shared = Arc::new(Shared {
             store,
             partner,
             policy,
             limits,
-            faults: Faults::new(faults),
+            faults: Faults::new(faults, fault_header || address.ip().is_loopback()),
             address,
             tls,
             inbox: Bell::default(),

@@ -6,6 +6,7 @@
 use std::io::{Cursor, Write as _};
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -263,10 +264,11 @@ fn partner_params(
 
 async fn status(
     State(shared): State<Arc<Shared>>,
-    Path(job_id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, V3Error> {
     let claims = authenticate(&shared, &headers)?;
+    let job_id = job_id(path)?;
     let id = job_id.clone();
     let job = blocking(&shared, move |shared| find(shared, &id, &claims)).await;
     let answer = match job {
@@ -288,13 +290,18 @@ async fn status(
     Ok((code, Json(answer)).into_response())
 }
 
+fn job_id(path: Result<Path<String>, PathRejection>) -> Result<String, V3Error> {
+    path.map(|Path(job_id)| job_id).map_err(|_| V3Error::bad("The path is no UTF-8"))
+}
+
 /// Sends a finished job's callback once more, to a new address if one is given.
 async fn replay(
     State(shared): State<Arc<Shared>>,
-    Path(job_id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, V3Error> {
     let claims = authenticate(&shared, request.headers())?;
+    let job_id = job_id(path)?;
     let url = optional_form(request).await?.callback_url()?;
     let answer = blocking(&shared, move |shared| {
         let unknown = || V3Error::new(StatusCode::NOT_FOUND, "Job not found");

@@ -3,8 +3,8 @@
 //! `LIVEFACE_WRITE_DOCS=1` writes it anew.
 //!
 //! Time, signatures, tokens and the SDK's name and version are taken out before the comparison,
-//! after they were checked. A difference that is not in the table fails, and so does a row of the
-//! table that never happens.
+//! after they were checked. A row of the table says of which jobs it is: a difference that the table
+//! does not have for its job fails, and so does a row that does not happen in each of its jobs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 #[path = "wire/allowed.rs"]
@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use allowed::ALLOWED;
+use allowed::{ALLOWED, Allowed, When};
 use liveface_bundle::{Capture, CapturedImage, Consent, Store, StoreKey, Tag};
 use liveface_core::{CaptureRecord, Evidence, FrameCounts, ShotKind, Verdict};
 use liveface_submit::v3::{ApiKeyTokens, UserDetails};
@@ -90,6 +90,32 @@ const SCENARIOS: [Scenario; 4] = [
         ..PLAIN
     },
 ];
+
+impl Scenario {
+    fn facts(&self) -> BTreeSet<When> {
+        let mut facts = BTreeSet::from([
+            kind(self.job_type),
+            if self.inline[0] { When::SelfieInline } else { When::SelfieFile },
+            if self.inline[1] { When::LivenessInline } else { When::LivenessFiles },
+            extras(self.own_extras),
+        ]);
+        if !self.id_info.is_empty() {
+            facts.insert(When::IdInfo);
+        }
+        facts
+    }
+}
+
+fn kind(job_type: JobType) -> When {
+    match job_type {
+        JobType::Register => When::Register,
+        JobType::Authenticate => When::Authenticate,
+    }
+}
+
+fn extras(extras: bool) -> When {
+    if extras { When::Extras } else { When::NoExtras }
+}
 
 /// A selfie and seven liveness images, each another one.
 fn capture() -> Capture {
@@ -379,20 +405,28 @@ fn v3_our_requests(scenario: &V3Scenario, capture: &Capture) -> Vec<Request> {
     visit.recorder.requests()
 }
 
-/// What the two clients of one API differ in, for each of its scenarios.
+/// What the two clients differ in for one scenario.
+struct Compared {
+    scenario: &'static str,
+    facts: BTreeSet<When>,
+    found: BTreeSet<Difference>,
+}
+
+/// What the two clients of one API differ in, for each of its scenarios: `about` tells a scenario's
+/// name, partner and facts.
 fn compare_all<S: Sync>(
     scenarios: &[S],
-    name: impl Fn(&S) -> (&'static str, &'static str) + Sync,
+    about: impl Fn(&S) -> (&'static str, &'static str, BTreeSet<When>) + Sync,
     theirs: impl Fn(&S, &Capture) -> Vec<Request> + Sync,
     ours: impl Fn(&S, &Capture) -> Vec<Request> + Sync,
-) -> Vec<(&'static str, BTreeSet<Difference>)> {
+) -> Vec<Compared> {
     let capture = capture();
     let files = named(&capture);
     let compared = |scenario: &S| {
-        let (name, partner_id) = name(scenario);
+        let (name, partner_id, facts) = about(scenario);
         let (theirs, ours) = (theirs(scenario, &capture), ours(scenario, &capture));
         assert!(theirs.len() > 2, "{name}");
-        (name, compare(&theirs, &ours, partner_id, &files))
+        Compared { scenario: name, facts, found: compare(&theirs, &ours, partner_id, &files) }
     };
     let compared = &compared;
     // The official clients sleep most of the time.
@@ -406,33 +440,86 @@ fn compare_all<S: Sync>(
 /// Compares an official client of v1 with ours; the differences must be the table's.
 fn v1_differences(official: Official) {
     let Some(client) = official.ready() else { return };
-    let name = |scenario: &Scenario| (scenario.name, scenario.partner_id);
+    let about = |scenario: &Scenario| (scenario.name, scenario.partner_id, scenario.facts());
     let theirs =
         |scenario: &Scenario, capture: &Capture| official_requests(scenario, &client, capture);
-    check(official, &compare_all(&SCENARIOS, name, theirs, our_requests));
+    check(official, &compare_all(&SCENARIOS, about, theirs, our_requests));
 }
 
-fn check(official: Official, found: &[(&str, BTreeSet<Difference>)]) {
-    let rows: BTreeSet<_> = ALLOWED
+fn check(official: Official, compared: &[Compared]) {
+    let wrong = contradictions(ALLOWED, official, compared);
+    assert!(wrong.is_empty(), "{}:\n{}", official.package(), wrong.join("\n"));
+}
+
+/// Where the table and what was found are not the same, in either direction.
+fn contradictions(table: &[Allowed], official: Official, compared: &[Compared]) -> Vec<String> {
+    let rows: Vec<_> = table
         .iter()
         .filter(|row| row.clients.contains(&official))
-        .map(|row| Difference {
-            place: row.place.to_owned(),
-            official: row.official.to_owned(),
-            ours: row.ours.to_owned(),
+        .map(|row| {
+            let [place, official, ours] = [row.place, row.official, row.ours].map(str::to_owned);
+            (row.when, Difference { place, official, ours })
         })
         .collect();
-    let mut wrong = String::new();
-    for (scenario, found) in found {
-        for Difference { place, official, ours } in found.difference(&rows) {
-            writeln!(wrong, "{scenario}: not allowed: {place}: {official} / {ours}").unwrap();
-        }
+    let is_of =
+        |when: &[When], facts: &BTreeSet<When>| when.iter().all(|fact| facts.contains(fact));
+    let said = |what: &str, Difference { place, official, ours }: &Difference| {
+        format!("{what}: {place}: {official} / {ours}")
+    };
+    let mut wrong = Vec::new();
+    for Compared { scenario, facts, found } in compared {
+        let rows = rows.iter().filter(|(when, _)| is_of(when, facts));
+        let rows: BTreeSet<_> = rows.map(|(_, row)| row.clone()).collect();
+        let not_allowed = |found| said(&format!("{scenario}: not allowed"), found);
+        wrong.extend(found.difference(&rows).map(not_allowed));
+        let missing = |row| said(&format!("{scenario}: does not happen"), row);
+        wrong.extend(rows.difference(found).map(missing));
     }
-    let all = found.iter().flat_map(|(_, found)| found).cloned().collect();
-    for Difference { place, official, ours } in rows.difference(&all) {
-        writeln!(wrong, "never happens: {place}: {official} / {ours}").unwrap();
-    }
-    assert!(wrong.is_empty(), "{}:\n{wrong}", official.package());
+    let idle = |(when, _): &&(&[When], Difference)| {
+        !compared.iter().any(|compared| is_of(when, &compared.facts))
+    };
+    wrong.extend(rows.iter().filter(idle).map(|(_, row)| said("no job is like that", row)));
+    wrong
+}
+
+#[test]
+fn a_row_is_for_its_own_jobs() {
+    let row = Allowed {
+        clients: &[Official::SmileIdCore],
+        when: &[When::IdInfo],
+        place: "upload: `country`",
+        official: "\"NG\"",
+        ours: ABSENT,
+        why: "",
+    };
+    let difference = Difference {
+        place: row.place.into(),
+        official: row.official.into(),
+        ours: row.ours.into(),
+    };
+    let wrong = |official, jobs: &[(&[When], bool)]| {
+        let compared: Vec<_> = jobs
+            .iter()
+            .map(|(facts, differs)| Compared {
+                scenario: "a job",
+                facts: facts.iter().copied().collect(),
+                found: differs.then(|| difference.clone()).into_iter().collect(),
+            })
+            .collect();
+        let wrong = contradictions(std::slice::from_ref(&row), official, &compared);
+        let kind = |text: String| text.split(": upload").next().unwrap().to_owned();
+        wrong.into_iter().map(kind).collect::<Vec<_>>()
+    };
+    let with = &[When::IdInfo, When::Register][..];
+    let without = &[When::Register][..];
+    let own = Official::SmileIdCore;
+    assert!(wrong(own, &[(with, true), (without, false)]).is_empty());
+    assert_eq!(wrong(own, &[(with, true), (without, true)]), ["a job: not allowed"]);
+    assert_eq!(wrong(own, &[(with, true), (with, false)]), ["a job: does not happen"]);
+    assert_eq!(wrong(own, &[(without, false)]), ["no job is like that"]);
+    let other = Official::SmileIdentityCore;
+    assert_eq!(wrong(other, &[(with, true)]), ["a job: not allowed"]);
+    assert!(wrong(other, &[(with, false)]).is_empty());
 }
 
 #[test]
@@ -481,10 +568,13 @@ fn our_v1_requests_are_those_of_smile_identity_core() {
 #[test]
 fn our_v3_requests_are_those_of_usesmileid() {
     let Some(client) = Official::Usesmileid.ready() else { return };
-    let name = |scenario: &V3Scenario| (scenario.name, V3_PARTNER);
+    let about = |scenario: &V3Scenario| {
+        let facts = [kind(scenario.job_type), extras(scenario.extras)];
+        (scenario.name, V3_PARTNER, BTreeSet::from(facts))
+    };
     let theirs =
         |scenario: &V3Scenario, capture: &Capture| v3_official_requests(scenario, &client, capture);
-    let found = compare_all(&V3_SCENARIOS, name, theirs, v3_our_requests);
+    let found = compare_all(&V3_SCENARIOS, about, theirs, v3_our_requests);
     check(Official::Usesmileid, &found);
 }
 
@@ -494,20 +584,24 @@ fn page() -> String {
         For the same capture, ids and options the requests of `liveface-submit` are those of the \
         service's official clients, field by field, but for the rows below. \
         `crates/sandbox/tests/differential.rs` runs the clients, compares, and wrote this page: a \
-        difference without a row fails, and so does a row that never happens. Time, signature, \
+        difference without a row for its job fails, and so does a row that does not happen in each \
+        of its jobs. Time, signature, \
         tokens and the SDK's name and version are left out; so is when the status is asked for, where \
         ours pauses as the JavaScript client does.\n"
         .to_owned();
     for official in Official::ALL {
         let (package, version) = (official.package(), official.version());
         write!(page, "\n## {package} {version}\n\n").unwrap();
-        page += "| request and field | official | ours | why |\n|---|---|---|---|\n";
+        page += "| request and field | when | official | ours | why |\n|---|---|---|---|---|\n";
         for row in ALLOWED.iter().filter(|row| row.clients.contains(&official)) {
             let code = |text: &str| {
                 if text == ABSENT { ABSENT.to_owned() } else { format!("`{text}`") }
             };
             let (official, ours) = (code(row.official), code(row.ours));
-            writeln!(page, "| {} | {official} | {ours} | {} |", row.place, row.why).unwrap();
+            let when: Vec<_> = row.when.iter().map(|when| when.text()).collect();
+            let when = if when.is_empty() { "always".to_owned() } else { when.join(", ") };
+            writeln!(page, "| {} | {when} | {official} | {ours} | {} |", row.place, row.why)
+                .unwrap();
         }
     }
     page

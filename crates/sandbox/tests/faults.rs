@@ -4,13 +4,13 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::v3::{Form, V3Client};
 use common::{Client, ColourAnalyser, RED, capture, config};
-use liveface_sandbox::{Sandbox, SandboxConfig};
+use liveface_sandbox::{Limits, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 
 fn start(dir: &Path, rules: &[&str]) -> Sandbox {
@@ -35,12 +35,23 @@ impl Answer {
 
 /// Sends a request and reads until the connection ends.
 fn raw(sandbox: &Sandbox, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+    raw_part(sandbox, method, path, headers, body, body.len())
+}
+
+/// The same with a body that is said to have `length` bytes.
+fn raw_part(
+    sandbox: &Sandbox,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+    length: usize,
+) -> Answer {
     let mut connection = TcpStream::connect(sandbox.address()).unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n",
         sandbox.address(),
-        body.len()
     );
     connection.write_all(head.as_bytes()).unwrap();
     // The sandbox may hang up before it has read everything.
@@ -72,13 +83,44 @@ fn a_delay_delays() {
     let dir = tempfile::tempdir().unwrap();
     let sandbox = start(dir.path(), &["upload:delay=400"]);
     let client = Client::of(&sandbox);
-    let timed = |job| {
-        let begun = Instant::now();
-        client.open(&client.upload_body(4, "ann", job));
-        begun.elapsed()
+    let begun = Instant::now();
+    client.open(&client.upload_body(4, "ann", "job-1"));
+    assert!(begun.elapsed() >= Duration::from_millis(400));
+}
+
+#[test]
+fn no_delay_is_longer_than_a_request_may_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { request_time: Duration::from_secs(2), ..Limits::default() };
+    let config = SandboxConfig { limits, ..config(dir.path()) };
+    let sandbox = Sandbox::start(config, Box::new(ColourAnalyser)).unwrap();
+    let fault = format!("X-LiveFace-Fault: delay={}\r\n", u64::MAX);
+    // While a body is on its way, nothing tells how silent the connection is.
+    let late = |path| {
+        let answer = raw_part(&sandbox, "POST", path, &fault, b"{", 100);
+        assert_eq!(answer.status, 408, "{path}");
+        answer
     };
-    assert!(timed("job-1") >= Duration::from_millis(400));
-    assert!(timed("job-2") < Duration::from_millis(400));
+    assert_eq!(late("/v1/upload").json()["code"], "0408");
+    let answer = late("/v3/registration").json();
+    assert_eq!(answer["status"], "Request Timeout");
+    assert!(!answer["message"].as_str().unwrap().is_empty());
+    assert!(late("/zips/x").body.starts_with(b"<?xml"));
+}
+
+#[test]
+fn other_machines_get_no_faults_by_header_unless_that_is_wanted() {
+    for (fault_header, status) in [(false, 403), (true, 503)] {
+        let dir = tempfile::tempdir().unwrap();
+        let address = (Ipv4Addr::UNSPECIFIED, 0).into();
+        let config = SandboxConfig { address, fault_header, ..config(dir.path()) };
+        let sandbox = Sandbox::start(config, Box::new(ColourAnalyser)).unwrap();
+        let client = Client::of(&sandbox);
+        let body = client.upload_body(4, "ann", "job-1");
+        assert_eq!(post(&sandbox, "/v1/upload", "5xx", &body).status, status);
+        assert_eq!(jobs(&sandbox), 0);
+        client.open(&body);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use image::ImageFormat;
 use liveface_sandbox::{Sandbox, SandboxConfig};
-use official::{Official, Runner};
+use official::{Obstacle, Official, Runner};
 use serde_json::{Value, json};
 
 /// The pictures of one capture.
@@ -203,4 +203,47 @@ fn usesmileid_registers_and_authenticates() {
     assert_eq!(submit("authenticate", None)["status"]["status"], "clear");
     let answer = submit("authenticate", Some(&stranger));
     assert_eq!(answer["status"]["status"], "block", "{answer}");
+}
+
+#[test]
+fn only_the_machine_is_an_excuse_for_a_client_that_was_not_tried() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_excuse = |said: &str| matches!(Obstacle::of(said.to_owned()), Obstacle::Machine(_));
+    // What pip and npm say, word for word.
+    for gone in [
+        "ERROR: No matching distribution found for smile-id-core==3.0.99",
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+        "WARNING: Retrying after connection broken by 'NewConnectionError(...)'\n\
+         ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+        "npm error code EINTEGRITY",
+        "npm error code E404",
+        "npm error code EUSAGE",
+        "npm error code SELF_SIGNED_CERT_IN_CHAIN",
+        "",
+    ] {
+        assert!(!is_excuse(gone), "{gone}");
+    }
+    assert!(is_excuse("/usr/bin/python3: No module named pip"));
+    assert!(is_excuse("npm error code EAI_AGAIN"));
+
+    let no_program = official::run(&mut std::process::Command::new("liveface-no-such-interpreter"));
+    assert!(matches!(no_program, Err(Obstacle::Machine(_))), "{no_program:?}");
+    // Nobody listens at that port. Without an interpreter that is an excuse too.
+    let nobody = "http://127.0.0.1:1";
+    let requirements = official::here("smile-id-core.txt");
+    let mut pip = official::pip_install(&requirements, &dir.path().join("pip"));
+    pip.args(["--no-cache-dir", "--index-url", nobody]).env("NO_PROXY", "127.0.0.1");
+    let no_network = official::run(&mut pip);
+    assert!(matches!(no_network, Err(Obstacle::Machine(_))), "{no_network:?}");
+    if let Ok((_, npm)) = official::node() {
+        for name in ["package.json", "package-lock.json"] {
+            let from = official::here("smile-identity-core").join(name);
+            std::fs::copy(from, dir.path().join(name)).unwrap();
+        }
+        let mut npm = official::npm_ci(&npm, dir.path());
+        npm.arg("--cache").arg(dir.path().join("cache")).args(["--registry", nobody]);
+        npm.args(["--noproxy", "127.0.0.1", "--fetch-retry-mintimeout", "10"]);
+        let no_network = official::run(&mut npm);
+        assert!(matches!(no_network, Err(Obstacle::Machine(_))), "{no_network:?}");
+    }
 }

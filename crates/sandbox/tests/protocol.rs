@@ -110,6 +110,9 @@ fn a_request_that_cannot_be_read_says_why() {
     assert_eq!(refused(&client, "upload", &client.upload_body(1, "ann", "job-1")), "2212");
     let (status, answer) = client.post("elsewhere", &json!({}));
     assert_eq!((status, &answer["code"]), (404, &json!("0404")));
+    let (status, answer) = client.get(&format!("{}/upload", sandbox.base_url()));
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((status, &answer["code"]), (405, &json!("0404")), "the wrong method");
 }
 
 #[test]
@@ -420,6 +423,30 @@ fn silent_connections_are_cut_off_and_make_room_for_others() {
             !matches!(connection.read(&mut [0; 64]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
         );
     }
+}
+
+#[test]
+fn a_stranger_is_refused_however_much_they_send() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { zip_bytes: 40_000, ..Limits::default() };
+    let config = SandboxConfig { limits, ..config(dir.path()) };
+    let sandbox = Sandbox::start(config, Box::new(ColourAnalyser)).unwrap();
+    let client = Client::of(&sandbox);
+    let origin = sandbox.v3_url();
+    for token in ["0", "%ff"] {
+        let url = format!("{origin}/zips/{token}");
+        for length in [0, 40_000, 40_001] {
+            // Nobody looked whether it is too large: that comes after the token.
+            let (status, error) = client.put(&url, "application/zip", &vec![0; length]);
+            assert_eq!(status, 403, "{error}");
+            assert!(error.contains("<Code>AccessDenied</Code>"), "{error}");
+        }
+    }
+    assert_eq!(client.get(&format!("{origin}/pictures/%ff")).0, 403);
+    let (status, error) = client.get(&format!("{origin}/zips/0"));
+    let error = String::from_utf8(error).unwrap();
+    assert_eq!(status, 405);
+    assert!(error.contains("<Code>MethodNotAllowed</Code>"), "{error}");
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! The service's three official clients, as package clients bring them.
 //!
-//! Each is installed once below the target folder, with pinned versions and hashes. Where one cannot
-//! be had, its tests are skipped and say so, on standard error and in a file that `cargo xtask test`
-//! shows; with `LIVEFACE_REQUIRE_OFFICIAL_CLIENT=1` that is a failure.
+//! Each is installed once below the target folder, with pinned versions and hashes. Where there is no
+//! interpreter or no network for that, or `LIVEFACE_OFFLINE=1` forbids it, its tests are skipped and
+//! say so, on standard error and in a file that `cargo xtask test` shows; with
+//! `LIVEFACE_REQUIRE_OFFICIAL_CLIENT=1` that is a failure. Every other obstacle always is one.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -51,7 +52,7 @@ impl Official {
         version.split([' ', '"']).next().unwrap().to_owned()
     }
 
-    /// The client, ready to run; `None` where it cannot be had, after saying so.
+    /// The client, ready to run; `None` where this machine cannot have it, after saying so.
     pub(crate) fn ready(self) -> Option<Runner> {
         let package = self.package();
         let note = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -62,9 +63,10 @@ impl Official {
                 let _ = fs::remove_file(&note);
                 Some(runner)
             }
-            Err(reason) => {
-                let required = std::env::var_os("LIVEFACE_REQUIRE_OFFICIAL_CLIENT").is_some();
-                assert!(!required, "{reason}");
+            Err(Obstacle::Fault(reason)) => panic!("{package} cannot be installed: {reason}"),
+            Err(Obstacle::Machine(reason)) => {
+                let required = is_set("LIVEFACE_REQUIRE_OFFICIAL_CLIENT");
+                assert!(!required, "{package} is required: {reason}");
                 // Straight to standard error: what a passing test prints is not shown.
                 let message = format!(
                     "*** SKIPPED: the official client {package} was NOT tried: {reason} ***\n"
@@ -77,14 +79,59 @@ impl Official {
         }
     }
 
-    /// A package that is not the pinned one is a failure.
-    fn install(self) -> Result<Runner, String> {
+    fn install(self) -> Result<Runner, Obstacle> {
         match self {
             Self::SmileIdCore => python("smile-id-core", "v1_python.py"),
             Self::Usesmileid => python("usesmileid", "v3_python.py"),
             Self::SmileIdentityCore => javascript(),
         }
     }
+}
+
+/// Why a client could not be had.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The machine has no interpreter or no network, or is to use none.
+    Machine(String),
+    /// Anything else: a package that is not the pinned one, is no longer there, or has no wheel for
+    /// this interpreter.
+    Fault(String),
+}
+
+impl Obstacle {
+    /// Why a package client failed that said `said`.
+    pub(crate) fn of(said: String) -> Self {
+        let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        // Whatever else happened: this is never the network's fault.
+        if says(&["DO NOT MATCH THE HASHES", "EINTEGRITY"]) {
+            return Self::Fault(said);
+        }
+        if says(NO_NETWORK) || says(&["No module named pip"]) {
+            return Self::Machine(said);
+        }
+        Self::Fault(said)
+    }
+}
+
+/// What pip and npm say when they reach nobody. Not a certificate that does not hold, nor an answer
+/// that refuses.
+const NO_NETWORK: &[&str] = &[
+    "NewConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "Cannot connect to proxy",
+    "code ENOTFOUND",
+    "code EAI_AGAIN",
+    "code ECONNREFUSED",
+    "code ECONNRESET",
+    "code ETIMEDOUT",
+    "code ENETUNREACH",
+    "code EHOSTUNREACH",
+    "code ERR_SOCKET_TIMEOUT",
+];
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| value == "1")
 }
 
 /// An installed client.
@@ -113,18 +160,18 @@ impl Runner {
     }
 }
 
-fn here(name: &str) -> PathBuf {
+pub(crate) fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/official").join(name)
 }
 
 const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
 
-fn python(name: &str, script: &str) -> Result<Runner, String> {
+fn python(name: &str, script: &str) -> Result<Runner, Obstacle> {
     let folder = pip_packages(name)?;
     Ok(Runner { program: PYTHON.into(), script: here(script), packages: ("PYTHONPATH", folder) })
 }
 
-fn javascript() -> Result<Runner, String> {
+fn javascript() -> Result<Runner, Obstacle> {
     let (node, npm) = node()?;
     let recipe = here("smile-identity-core");
     let lock = fs::read(recipe.join("package-lock.json")).unwrap();
@@ -132,13 +179,7 @@ fn javascript() -> Result<Runner, String> {
         for name in ["package.json", "package-lock.json"] {
             fs::copy(recipe.join(name), folder.join(name)).unwrap();
         }
-        let mut install = Command::new(&npm[0]);
-        install.args(&npm[1..]).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-        install.args(["--no-update-notifier", "--fetch-retries", "1"]).current_dir(folder);
-        run(&mut install).inspect_err(|reason| {
-            assert!(!reason.contains("EINTEGRITY"), "{reason}");
-        })?;
-        Ok(())
+        run(&mut npm_ci(&npm, folder))
     })?;
     Ok(Runner {
         program: node,
@@ -151,7 +192,7 @@ fn javascript() -> Result<Runner, String> {
 const MIN_NODE: u32 = 18;
 
 /// Node.js and the command line of npm: the machine's, or those of a Python package.
-fn node() -> Result<(PathBuf, Vec<OsString>), String> {
+pub(crate) fn node() -> Result<(PathBuf, Vec<OsString>), Obstacle> {
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     let major = run(Command::new("node").arg("--version")).ok().and_then(|version| {
         version.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok()
@@ -167,22 +208,32 @@ fn node() -> Result<(PathBuf, Vec<OsString>), String> {
 }
 
 /// The folder with the packages of `<name>.txt` and no others.
-fn pip_packages(name: &str) -> Result<PathBuf, String> {
+fn pip_packages(name: &str) -> Result<PathBuf, Obstacle> {
     let requirements = here(&format!("{name}.txt"));
     let wanted = fs::read_to_string(&requirements).unwrap();
     // Some packages are of one version of Python only.
     let version = run(Command::new(PYTHON).arg("--version"))?;
     installed(name, format!("{version}{wanted}").as_bytes(), |folder| {
-        let mut pip = Command::new(PYTHON);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-        pip.args(["--only-binary", ":all:", "--require-hashes", "--retries", "1"]);
-        pip.args(["--no-compile", "--root-user-action", "ignore"]);
-        pip.arg("--requirement").arg(&requirements).arg("--target").arg(folder);
-        run(&mut pip).inspect_err(|reason| {
-            assert!(!reason.contains("DO NOT MATCH THE HASHES"), "{reason}");
-        })?;
-        Ok(())
+        run(&mut pip_install(&requirements, folder))
     })
+}
+
+/// Installs packages with their pinned hashes and no others into `folder`.
+pub(crate) fn pip_install(requirements: &Path, folder: &Path) -> Command {
+    let mut pip = Command::new(PYTHON);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+    pip.args(["--only-binary", ":all:", "--require-hashes", "--retries", "1"]);
+    pip.args(["--no-compile", "--root-user-action", "ignore"]);
+    pip.arg("--requirement").arg(requirements).arg("--target").arg(folder);
+    pip
+}
+
+/// `npm ci` in `folder`, which has a package-lock.json.
+pub(crate) fn npm_ci(npm: &[OsString], folder: &Path) -> Command {
+    let mut install = Command::new(&npm[0]);
+    install.args(&npm[1..]).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    install.args(["--no-update-notifier", "--fetch-retries", "1"]).current_dir(folder);
+    install
 }
 
 /// A folder below the target folder that was filled with `install` by `recipe`, now or earlier. Of
@@ -190,8 +241,8 @@ fn pip_packages(name: &str) -> Result<PathBuf, String> {
 fn installed(
     name: &str,
     recipe: &[u8],
-    install: impl FnOnce(&Path) -> Result<(), String>,
-) -> Result<PathBuf, String> {
+    install: impl FnOnce(&Path) -> Result<String, Obstacle>,
+) -> Result<PathBuf, Obstacle> {
     let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join("official-clients");
     fs::create_dir_all(&base).unwrap();
     let lock = File::create(base.join(format!("{name}.lock"))).unwrap();
@@ -200,6 +251,10 @@ fn installed(
     // Written last: what is installed is complete and by this recipe.
     let done = folder.join("installed-by");
     if !fs::read(&done).is_ok_and(|done| done == recipe) {
+        if is_set("LIVEFACE_OFFLINE") {
+            let reason = format!("LIVEFACE_OFFLINE=1 is set, and {name} is not installed");
+            return Err(Obstacle::Machine(reason));
+        }
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
         }
@@ -211,12 +266,18 @@ fn installed(
 }
 
 /// What a program prints, or why it failed.
-fn run(command: &mut Command) -> Result<String, String> {
+pub(crate) fn run(command: &mut Command) -> Result<String, Obstacle> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("{program} does not run: {error}"))?;
+    let output = command.output().map_err(|error| {
+        let reason = format!("{program} does not run: {error}");
+        match error.kind() {
+            ErrorKind::NotFound => Obstacle::Machine(reason),
+            _ => Obstacle::Fault(reason),
+        }
+    })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = [output.stdout, output.stderr].concat();
-    Err(format!("{program} failed: {}", String::from_utf8_lossy(&said).trim()))
+    Err(Obstacle::of(format!("{program} failed: {}", String::from_utf8_lossy(&said).trim())))
 }
