@@ -32,17 +32,17 @@ pub(crate) fn idle_tags(store: &Store) -> Result<Vec<String>, BundleError> {
     Ok(tags.map(|s| s.tag).filter(is_idle).map(String::from).collect())
 }
 
+/// What is recorded of a job.
+type Recorded = Result<JobState, BundleError>;
+
 /// The jobs, first those that cannot be read, then, unless `only_open`, those that are done, then
 /// the others; each kind in the order in which they were begun.
-pub(crate) fn jobs(
-    store: &Store,
-    only_open: bool,
-) -> Result<Vec<(Tag, Result<JobState, BundleError>)>, BundleError> {
+pub(crate) fn jobs(store: &Store, only_open: bool) -> Result<Vec<(Tag, Recorded)>, BundleError> {
     let mut jobs = Vec::new();
     for tag in store.tags()?.into_iter().map(|summary| summary.tag) {
         match store.job(&tag) {
             Ok(Some(job)) if !only_open || job.stage != JobStage::Final => {
-                jobs.push((tag, Ok(job)))
+                jobs.push((tag, Ok(job)));
             }
             Ok(_) | Err(BundleError::NoSuchTag { .. }) => {}
             Err(error) => jobs.push((tag, Err(error))),

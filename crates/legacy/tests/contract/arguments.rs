@@ -154,13 +154,18 @@ fn values_that_cannot_be_sent_are_refused_without_repeating_them() {
 
 /// The job's `/upload` and the `info.json` of its zip; its result is not waited for.
 fn sent(job: &SubmitJob) -> (Value, Value) {
-    let place = Place::with(&["first"]);
+    let place = Place::with(&["first", "again"]);
     let server = Server::start();
     let legacy = place.legacy(&server);
+    if job.id_info.get("use_enrolled_image") == Some(&json!(true)) {
+        // The server must have it.
+        legacy.submit_job(&crate::support::job("again", 4), &mut |_| {}).unwrap();
+    }
     let mut job = job.clone();
     job.job_status_polling_timeout_millis = 1;
     legacy.submit_job(&job, &mut |_| {}).unwrap();
-    (server.step("upload")[0].json(), server.step("zip")[0].info())
+    let last = |step| server.step(step).pop().unwrap();
+    (last("upload").json(), last("zip").info())
 }
 
 #[test]

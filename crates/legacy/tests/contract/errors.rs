@@ -79,6 +79,8 @@ fn trouble_on_the_way_has_the_name_of_its_step() {
     let place = Place::with(&["first"]);
     let legacy = place.legacy(&server);
     let mut register = job("first", 4);
+    // The job above, whose images arrived, may have registered its user by now.
+    register.partner_params.insert("user_id".to_owned(), json!("user-2"));
     register.job_status_polling_timeout_millis = 100;
     let error = legacy.submit_job(&register, &mut |_| {}).unwrap_err();
     assert_eq!(error.name, SidError::FailedJobStatusCancelledOrTimeout, "{error}");
