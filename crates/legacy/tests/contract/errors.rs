@@ -286,6 +286,7 @@ fn errors_that_no_sandbox_brings_about_have_names_too() {
     ];
     let tag = || Tag::new("first").unwrap();
     let status = || SubmitError::Unavailable { doing: "ask for the job's status", status: 500 };
+    let untrusted = |doing| SubmitError::Untrusted { doing, what: "a pin".to_owned() };
     let store = |error: BundleError| SubmitError::Store(error);
     let damaged = BundleError::Damaged { path: "x".into(), what: "it is cut".to_owned() };
     let full = std::io::ErrorKind::StorageFull.into();
@@ -308,6 +309,12 @@ fn errors_that_no_sandbox_brings_about_have_names_too() {
         (config, Register, SidError::UnableToSubmitCouldNotAuth),
         (store(BundleError::Busy { tag: tag() }), Register, SidError::RequestFailedTryAgain),
         (store(io), Register, SidError::DataPackagingFailed),
+        (untrusted("send the zip"), Register, SidError::UnableToSubmitCouldNotUploadZip),
+        (
+            untrusted("ask for the job's status"),
+            Register,
+            SidError::FailedJobStatusCancelledOrTimeout,
+        ),
         (status(), Register, SidError::FailedJobStatusCancelledOrTimeout),
         (status(), Authenticate, SidError::FailedJobStatusCancelledOrTimeoutAuth),
     ] {
