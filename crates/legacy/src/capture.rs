@@ -21,8 +21,8 @@ impl Legacy {
     ///
     /// `SID_RESULT_CODE` is -1 for a live person and 0 for anything else; then nothing is kept and
     /// what the tag held stays. `SID_RESULT_TAG` is the tag. `SID_RESULT_MESSAGE` is the error; with
-    /// a success it names keys of the configuration that were ignored, and is left out when there
-    /// are none.
+    /// a success it names keys of the configuration that were ignored, and says so when copies of
+    /// the tag's earlier images could not be removed; otherwise it is left out.
     pub fn capture_selfie(
         &self,
         tag: &str,
@@ -32,7 +32,7 @@ impl Legacy {
         prompts: &mut dyn FnMut(&Prompt),
     ) -> Map {
         let config = CaptureConfig::read(config);
-        let asked = if tag.is_empty() { self.made_tag() } else { tag.to_owned() };
+        let asked = self.asked_tag(tag);
         // Told before anybody is asked to smile.
         let captured = Tag::new(&asked)
             .map_err(|error| LegacyError::bundle(PluginCode::CaptureError, &error))
@@ -40,25 +40,36 @@ impl Legacy {
             .and_then(|()| self.run(&config.prompts, frames, prompts))
             .and_then(|capture| self.keep(&asked, tag.is_empty(), &capture));
         match captured {
-            Ok(tag) => {
-                let note = (!config.ignored.is_empty()).then(|| {
+            Ok((tag, stale)) => {
+                let ignored = (!config.ignored.is_empty()).then(|| {
                     format!("ignored in the configuration: {}", config.ignored.join(", "))
                 });
-                result(CAPTURED, tag.as_str(), note)
+                let notes: Vec<_> = ignored.into_iter().chain(stale).collect();
+                result(CAPTURED, tag.as_str(), (!notes.is_empty()).then(|| notes.join("; ")))
             }
             Err(error) => result(FAILED, &asked, Some(error.to_string())),
         }
     }
 
-    /// `captureIDCard`: this engine captures no ID card. Always fails, and says so.
+    /// `captureIDCard`: this engine captures no ID card. Always fails, and says so. An empty tag gets
+    /// one made from the time, as by [`capture_selfie`](Self::capture_selfie).
     pub fn capture_id_card(&self, tag: &str) -> Map {
-        no_id_card(tag)
+        let error = failed(
+            SidError::IdCardCaptureFailed,
+            "this engine captures no ID card; capture a selfie, and submit job type 4 or 2",
+        );
+        result(FAILED, &self.asked_tag(tag), Some(error.to_string()))
     }
 
     /// `captureSelfieAndIDCard`: as [`capture_id_card`](Self::capture_id_card); no selfie is taken
     /// either.
     pub fn capture_selfie_and_id_card(&self, tag: &str) -> Map {
-        no_id_card(tag)
+        self.capture_id_card(tag)
+    }
+
+    /// `tag`, or one made from the time when it is empty.
+    fn asked_tag(&self, tag: &str) -> String {
+        if tag.is_empty() { self.made_tag() } else { tag.to_owned() }
     }
 
     fn check_permission(&self, may_ask: bool) -> Result<(), LegacyError> {
@@ -100,8 +111,13 @@ impl Legacy {
         Ok(session.finish())
     }
 
-    /// Keeps a live capture; gives its tag.
-    fn keep(&self, name: &str, is_made: bool, capture: &Capture) -> Result<Tag, LegacyError> {
+    /// Keeps a live capture; gives its tag, and what went wrong besides.
+    fn keep(
+        &self,
+        name: &str,
+        is_made: bool,
+        capture: &Capture,
+    ) -> Result<(Tag, Option<String>), LegacyError> {
         let record = &capture.record;
         if record.verdict != Verdict::Live {
             let reasons: Vec<_> = record.reasons.iter().map(|reason| reason.text()).collect();
@@ -116,20 +132,21 @@ impl Legacy {
         let kept = |error| LegacyError::bundle(PluginCode::CaptureError, &error);
         if !is_made {
             let tag = Tag::new(name).map_err(kept)?;
-            // Copies of the earlier images are not this capture's.
-            self.copies.remove(&tag).map_err(|_| {
-                let message = "the copies of the earlier images could not be removed";
-                failed(SidError::UnableToCreateSelfiePreviewUiImage, message)
-            })?;
             kept::replace(&self.store, &tag, capture).map_err(kept)?;
-            return Ok(tag);
+            // Copies of the earlier images are not this capture's, which is kept in any case.
+            let stale = self.copies.remove(&tag).err().map(|_| {
+                "copies of the tag's earlier images could not be removed; check the folder for images, \
+                 then ask for the tag's images"
+                    .to_owned()
+            });
+            return Ok((tag, stale));
         }
         // The time has seconds: two captures may have made one tag of it.
         for number in 1_u64.. {
             let suffix = if number == 1 { String::new() } else { format!("_{number}") };
             let tag = Tag::new(&format!("{name}{suffix}")).map_err(kept)?;
             if kept::keep_new(&self.store, &tag, capture).map_err(kept)? {
-                return Ok(tag);
+                return Ok((tag, None));
             }
         }
         Err(failed(SidError::ErrorUnknown, "every tag is in use; clear some"))
@@ -154,14 +171,6 @@ fn next(
             Err(failed(SidError::CouldNotInitializeCamera, message))
         }
     }
-}
-
-fn no_id_card(tag: &str) -> Map {
-    let error = failed(
-        SidError::IdCardCaptureFailed,
-        "this engine captures no ID card; capture a selfie, and submit job type 4 or 2",
-    );
-    result(FAILED, tag, Some(error.to_string()))
 }
 
 fn result(code: i64, tag: &str, message: Option<String>) -> Map {

@@ -1,8 +1,10 @@
 //! Everything that depends on how the client is called.
 
 use liveface::{Store, Tag};
+use liveface_bundle::JobStage;
 use liveface_submit::{
-    Call, CancelToken, Client, JobOutcome, JobRequest, JobType, Progress, SubmitError,
+    Call, CancelToken, Client, JobOutcome, JobRequest, JobType, Progress, StatusOptions,
+    SubmitError,
 };
 
 use crate::event::SidEvent;
@@ -21,6 +23,23 @@ pub(crate) fn send(
     match job_type {
         JobType::Register => client.register(store, tag, request, call),
         JobType::Authenticate => client.authenticate(store, tag, request, call),
+    }
+}
+
+/// Goes on with the job of `tag`, which is at `stage`; asks nobody when its result is here.
+pub(crate) fn go_on(
+    client: &Client,
+    store: &Store,
+    tag: &Tag,
+    stage: JobStage,
+    cancel: &CancelToken,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<JobOutcome, SubmitError> {
+    let call = Call::default().watched_by(watch).cancelled_by(cancel);
+    match stage {
+        // Its images may be damaged: they are not needed any more.
+        JobStage::Final => client.status(store, tag, StatusOptions::default(), call),
+        _ => client.resume(store, tag, None, call),
     }
 }
 

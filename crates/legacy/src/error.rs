@@ -70,7 +70,7 @@ named! {
         UnableToSubmitPackagingError = "UNABLE_TO_SUBMIT_PACKAGING_ERROR", true, "the capture was replaced or cleared while it was being sent: submit again what the tag holds now";
         UnableToSubmitCouldNotUploadZip = "UNABLE_TO_SUBMIT_COULD_NOT_UPLOAD_ZIP", true, "the images did not arrive: the job is kept, submit again";
         UnableToSubmitCouldNotCreateZip = "UNABLE_TO_SUBMIT_COULD_NOT_CREATE_ZIP", true, "the images could not be packed: capture again";
-        UnableToSubmitCouldNotTransmitToLambda = "UNABLE_TO_SUBMIT_COULD_NOT_TRANSMIT_TO_LAMBDA", true, "the server cannot take the job now: it is kept, submit again";
+        UnableToSubmitCouldNotTransmitToLambda = "UNABLE_TO_SUBMIT_COULD_NOT_TRANSMIT_TO_LAMBDA", true, "the server cannot take the job now, or is not the one that it should be: it is kept; check the clock and the network, submit again";
         UnableToSubmitCouldNotAuth = "UNABLE_TO_SUBMIT_COULD_NOT_AUTH", true, "the request could not be signed: check the signer and the credentials";
         UnableToSubmitTryAgain = "UNABLE_TO_SUBMIT_TRY_AGAIN", true, "a fault of the server: the job is kept, submit again";
         UnableToSubmitUploadLinkNotReceived = "UNABLE_TO_SUBMIT_UPLOAD_LINK_NOT_RECEIVED", true, "what answered named no safe place for the images: check the server's address and the network";

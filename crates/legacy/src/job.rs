@@ -118,16 +118,20 @@ impl SubmitJob {
 
     fn request(&self, job_type: i64) -> Result<JobRequest, LegacyError> {
         let mut params = texts(&self.partner_params, "partnerParams", &[])?;
-        let user_id = params.remove("user_id").ok_or_else(|| {
+        // These are the job's own; an empty one counts as not given.
+        let mut own = |key| params.remove(key).filter(|text| !text.is_empty());
+        let user_id = own("user_id").ok_or_else(|| {
             let message = "user_id in partnerParams is not set; give the id of the user";
             LegacyError::submit(SidError::NoUserIdFoundPleaseEnrollFirst, message)
         })?;
-        let job_id = params.remove("job_id");
+        let job_id = own("job_id");
         // Some apps repeat the argument here.
-        if params.remove("job_type").is_some_and(|other| other != job_type.to_string()) {
+        if own("job_type").is_some_and(|other| other != job_type.to_string()) {
             return Err(invalid("job_type in partnerParams is not that of the call"));
         }
         let flags = ["allow_re_enroll", "use_enrolled_image"];
+        let mut id_info = texts(&self.id_info, "idInfo", &flags)?;
+        id_info.retain(|_, text| !text.is_empty());
         Ok(JobRequest {
             user_id,
             job_id,
@@ -135,7 +139,7 @@ impl SubmitJob {
             callback_url: self.callback_url.clone().filter(|url| !url.is_empty()),
             allow_re_enroll: flag(&self.id_info, "idInfo", flags[0])?.unwrap_or(false),
             use_enrolled_image: flag(&self.id_info, "idInfo", flags[1])?.unwrap_or(false),
-            id_info: texts(&self.id_info, "idInfo", &flags)?,
+            id_info,
             geo: geo::read(&self.geo_info)?,
             wait: (self.job_status_polling_timeout_millis > 0)
                 .then(|| Duration::from_millis(self.job_status_polling_timeout_millis)),
@@ -167,14 +171,14 @@ pub(crate) fn given<'m>(map: &'m BTreeMap<String, Value>, key: &str) -> Option<&
     map.get(key).filter(|value| !value.is_null() && *value != "")
 }
 
-/// The texts of `map` but for the keys `except`.
+/// The texts of `map` but for the keys `except` and what is null.
 fn texts(
     map: &BTreeMap<String, Value>,
     name: &str,
     except: &[&str],
 ) -> Result<BTreeMap<String, String>, LegacyError> {
-    let keys = map.keys().filter(|key| !except.contains(&key.as_str()));
-    let values = keys.filter_map(|key| given(map, key).map(|value| (key, value)));
+    let values =
+        map.iter().filter(|(key, value)| !except.contains(&key.as_str()) && !value.is_null());
     let text = |(key, value): (&String, &Value)| match value {
         Value::String(text) => Ok((key.clone(), text.clone())),
         _ => Err(invalid(&format!("{key} in {name} must be a text"))),

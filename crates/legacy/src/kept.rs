@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use liveface::{BundleError, Capture, Store, Tag};
+use liveface_bundle::{JobStage, JobState};
 use sha2::{Digest as _, Sha256};
 
 /// Keeps `capture` under `tag`, in place of what was there.
@@ -20,15 +21,45 @@ pub(crate) fn keep_new(store: &Store, tag: &Tag, capture: &Capture) -> Result<bo
     }
 }
 
-/// The tags whose captures were not accepted by a server yet, oldest first.
+/// The tags whose images no server has, oldest first.
 pub(crate) fn idle_tags(store: &Store) -> Result<Vec<String>, BundleError> {
     let is_idle = |tag: &Tag| match store.job(tag) {
-        Ok(job) => job.is_none_or(|job| job.smile_job_id.is_none()),
+        Ok(job) => job.is_none_or(|job| job.stage == JobStage::Prepared),
         // It went away, or is damaged.
         Err(_) => false,
     };
     let tags = store.tags()?.into_iter().filter(|summary| summary.verdict.is_some());
     Ok(tags.map(|s| s.tag).filter(is_idle).map(String::from).collect())
+}
+
+/// What is recorded of a job.
+type Recorded = Result<JobState, BundleError>;
+
+/// The jobs, first those that cannot be read, then, unless `only_open`, those that are done, then
+/// the others; each kind in the order in which they were begun.
+pub(crate) fn jobs(store: &Store, only_open: bool) -> Result<Vec<(Tag, Recorded)>, BundleError> {
+    let mut jobs = Vec::new();
+    for tag in store.tags()?.into_iter().map(|summary| summary.tag) {
+        match store.job(&tag) {
+            Ok(Some(job)) if !only_open || job.stage != JobStage::Final => {
+                jobs.push((tag, Ok(job)));
+            }
+            Ok(_) | Err(BundleError::NoSuchTag { .. }) => {}
+            Err(error) => jobs.push((tag, Err(error))),
+        }
+    }
+    jobs.sort_by_cached_key(|(tag, job)| {
+        let job = job.as_ref().ok();
+        (job.map(|job| (job.stage != JobStage::Final, job.created.clone())), tag.clone())
+    });
+    Ok(jobs)
+}
+
+/// Whether what is under `tag` is not needed any more: its job's final answer is here, or it is gone
+/// or damaged. Not so of a capture that was taken meanwhile.
+pub(crate) fn is_done(store: &Store, tag: &Tag) -> bool {
+    let is_final = |job: JobState| job.stage == JobStage::Final;
+    store.job(tag).map_or(true, |job| job.is_some_and(is_final))
 }
 
 /// Whether `error` says that there is no such tag.

@@ -137,7 +137,7 @@ impl Legacy {
         })
     }
 
-    /// `getCurrentTags`: `{"tags": [...]}`, the tags whose captures no server accepted yet, oldest first.
+    /// `getCurrentTags`: `{"tags": [...]}`, the tags whose images no server has yet, oldest first.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use liveface::Tag;
-use liveface_submit::{Call, Client, JobOutcome, JobType, QueueEntry, QueueOutcome, SubmitError};
+use liveface_bundle::JobState;
+use liveface_submit::{
+    CancelToken, Client, JobOutcome, JobType, Progress, SubmitError, ends_the_queue,
+};
 use serde_json::Value;
 
 use crate::client::{self, Watcher};
-use crate::error::{LegacyError, SidError};
+use crate::error::{LegacyError, PluginCode, SidError};
 use crate::event::SidEvent;
 use crate::job::SubmitJob;
+use crate::kept;
 use crate::legacy::{Legacy, Map};
 use crate::response::SidResponse;
 
@@ -97,8 +101,12 @@ impl Legacy {
 
     /// `submitAll`: sends every job that was saved or begun, the oldest first, and waits for each
     /// result as long as the clients are set. One that fails does not stop the others; without a
-    /// network the rest is not tried. `events` is told of each as by
-    /// [`submit_job`](Self::submit_job).
+    /// network to a client's server, its other jobs are not tried. `events` is told of each job as
+    /// by [`submit_job`](Self::submit_job), before the next begins.
+    ///
+    /// A job whose final result was here when its process ended, so that nobody was told and the
+    /// capture is still there, comes first: it is told, and the capture removed. With
+    /// [`keep_submitted`](crate::LegacyBuilder::keep_submitted) those that are done are left alone.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -108,52 +116,63 @@ impl Legacy {
     ) -> Result<Vec<BatchEntry>, LegacyError> {
         let mut watcher = Watcher::new(events);
         let cancel = self.cancel_token();
-        let mut batch: Vec<QueueEntry> = Vec::new();
-        for client in [&self.sandbox, &self.production].into_iter().flatten() {
+        let mut clients: Vec<_> = [&self.sandbox, &self.production].into_iter().flatten().collect();
+        let jobs = kept::jobs(&self.store, self.keeps_submitted)
+            .map_err(|error| LegacyError::bundle(PluginCode::SubmitError, &error))?;
+        let of = jobs.len();
+        let mut batch = Vec::with_capacity(of);
+        for (number, (tag, job)) in (1..).zip(jobs) {
             watcher.tell(&SidEvent::StartJobStatus);
-            let mut watch = |progress| watcher.progress(progress);
-            let call = Call::default().watched_by(&mut watch).cancelled_by(&cancel);
-            let report = client.submit_all(&self.store, None, call);
+            watcher.progress(Progress::Job { number, of });
+            let sent = job
+                .map_err(|error| LegacyError::bundle(PluginCode::SubmitError, &error))
+                .and_then(|job| self.go_on(&mut clients, &tag, &job, &cancel, &mut watcher));
             watcher.tell(&SidEvent::EndJobStatus);
-            let report =
-                report.map_err(|error| LegacyError::of_submit(&error, JobType::Register))?;
-            for entry in report.entries {
-                // Each client has the other's jobs in its report, as none of its own.
-                match batch.iter_mut().find(|earlier| earlier.tag == entry.tag) {
-                    None => batch.push(entry),
-                    Some(earlier) if is_untried(&earlier.outcome) => *earlier = entry,
-                    Some(_) => {}
+            if let Ok(outcome) = &sent {
+                self.clean_up(&tag, outcome);
+            }
+            batch.push(BatchEntry { tag: tag.into(), result: told(&mut watcher, sent) });
+        }
+        Ok(batch)
+    }
+
+    /// Goes on with the job of `tag`, by the client that it was begun with. One that no job can be
+    /// sent with is taken out of `clients`.
+    fn go_on(
+        &self,
+        clients: &mut Vec<&Client>,
+        tag: &Tag,
+        job: &JobState,
+        cancel: &CancelToken,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<JobOutcome, LegacyError> {
+        let is_authentication = job.job_type == JobType::Authenticate.number();
+        let job_type = if is_authentication { JobType::Authenticate } else { JobType::Register };
+        let count = [&self.sandbox, &self.production].into_iter().flatten().count();
+        let mut others = None;
+        for at in 0..clients.len() {
+            let watch = &mut |progress| watcher.progress(progress);
+            match client::go_on(clients[at], &self.store, tag, job.stage, cancel, watch) {
+                Err(
+                    error @ (SubmitError::OtherServer { .. } | SubmitError::OtherProtocol { .. }),
+                ) => others = Some(error),
+                sent => {
+                    if sent.as_ref().is_err_and(ends_the_queue) {
+                        clients.remove(at);
+                    }
+                    return sent.map_err(|error| LegacyError::of_submit(&error, job_type));
                 }
             }
         }
-        let told = batch.into_iter().map(|QueueEntry { tag, outcome }| {
-            let result = told(&mut watcher, self.queued(&tag, outcome));
-            BatchEntry { tag: tag.into(), result }
-        });
-        Ok(told.collect())
-    }
-
-    /// What became of the job of `tag`.
-    fn queued(&self, tag: &Tag, outcome: QueueOutcome) -> Result<JobOutcome, LegacyError> {
-        let later = |what: &str| {
-            let message = format!("{what}; the job is kept, submit all again later");
-            Err(LegacyError::submit(SidError::RequestFailedTryAgain, message))
-        };
-        match outcome {
-            QueueOutcome::Sent(outcome) => {
-                self.clean_up(tag, &outcome);
-                Ok(*outcome)
-            }
-            QueueOutcome::Failed(error) => {
-                let number = self.store.job(tag).ok().flatten().map(|job| job.job_type);
-                let is_authentication = number == Some(JobType::Authenticate.number());
-                let job_type =
-                    if is_authentication { JobType::Authenticate } else { JobType::Register };
-                Err(LegacyError::of_submit(&error, job_type))
-            }
-            QueueOutcome::Busy => later("the capture is being submitted elsewhere"),
-            _ => later("the job was not tried: there is no network, or it was cancelled"),
-        }
+        Err(match others {
+            Some(error) if clients.len() == count => LegacyError::of_submit(&error, job_type),
+            // It may be that of a client that is out.
+            _ => LegacyError::submit(
+                SidError::RequestFailedTryAgain,
+                "the job was not tried: there is no network or no client for it, or it was cancelled; \
+                 the job is kept, submit all again later",
+            ),
+        })
     }
 
     fn client(&self, is_production: bool) -> Result<&Client, LegacyError> {
@@ -167,14 +186,16 @@ impl Legacy {
         })
     }
 
-    /// Removes what is not needed once the final result is here. That this fails does not take the
-    /// result away: what stays is removed with the tag.
+    /// Removes what is not needed once the final result is here: of this capture, and not of one
+    /// that took its place meanwhile. That this fails does not take the result away: what stays is
+    /// removed with the tag, or by the next [`submit_all`](Self::submit_all).
     fn clean_up(&self, tag: &Tag, outcome: &JobOutcome) {
-        if outcome.is_final() {
-            let _ = self.copies.remove(tag);
-            if !self.keeps_submitted {
-                let _ = self.store.clear(tag);
-            }
+        if !outcome.is_final() || !kept::is_done(&self.store, tag) {
+            return;
+        }
+        let _ = self.copies.remove(tag);
+        if !self.keeps_submitted {
+            let _ = self.store.clear_if_submitted(tag);
         }
     }
 }
@@ -186,11 +207,6 @@ pub struct BatchEntry {
     pub tag: String,
     /// As from [`Legacy::submit_job`].
     pub result: Result<SidResponse, LegacyError>,
-}
-
-/// Whether another client may have done more for the job.
-fn is_untried(outcome: &QueueOutcome) -> bool {
-    matches!(outcome, QueueOutcome::Waiting | QueueOutcome::Failed(SubmitError::OtherServer { .. }))
 }
 
 /// Tells how a submission ended, and gives it typed.

@@ -47,14 +47,15 @@ pub(crate) fn name(error: &SubmitError, job_type: JobType) -> SidError {
             Step::Upload => SidError::UnableToSubmitCouldNotUploadZip,
             Step::Announce => SidError::UnableToSubmitCouldNotTransmitToLambda,
         },
-        SubmitError::Untrusted { .. } => SidError::NoNetworkConnection,
         SubmitError::Cancelled => status_failed,
         SubmitError::Clock { .. } => SidError::NotAuthorized,
-        SubmitError::Unavailable { doing, .. } => match Step::of(doing) {
-            Step::Announce => SidError::UnableToSubmitCouldNotTransmitToLambda,
-            Step::Upload => SidError::UnableToSubmitCouldNotUploadZip,
-            Step::Status => status_failed,
-        },
+        SubmitError::Untrusted { doing, .. } | SubmitError::Unavailable { doing, .. } => {
+            match Step::of(doing) {
+                Step::Announce => SidError::UnableToSubmitCouldNotTransmitToLambda,
+                Step::Upload => SidError::UnableToSubmitCouldNotUploadZip,
+                Step::Status => status_failed,
+            }
+        }
         SubmitError::Refused { doing, code, .. } => refused(Step::of(doing), code),
         SubmitError::BadAnswer { doing, .. } => match Step::of(doing) {
             Step::Announce => SidError::UnableToSubmitUploadLinkNotReceived,

@@ -59,7 +59,7 @@ pub use config::SmileConfig;
 pub use environment::Environment;
 pub use error::SubmitError;
 pub use metadata::DeviceFacts;
-pub use queue::{QueueEntry, QueueOutcome, QueueReport};
+pub use queue::{QueueEntry, QueueOutcome, QueueReport, ends_the_queue};
 pub use request::{GeoInfo, IdInfo, JobRequest, JobType};
 pub use result::{ActionResult, Decision, ImageLink, JobOutcome, JobResult};
 pub use retry::RetryPolicy;

@@ -93,8 +93,10 @@ fn is_for_later(error: &SubmitError) -> bool {
     error.is_retryable() || error.is_server_trouble()
 }
 
-/// Whether the next job would fail alike.
-fn ends_the_queue(error: &SubmitError) -> bool {
+/// Whether the next job of the same client would fail alike: there is no connection or no trusted
+/// one, the clock is wrong, the signer cannot be reached, or the call was cancelled.
+#[must_use]
+pub fn ends_the_queue(error: &SubmitError) -> bool {
     match error {
         SubmitError::Network { connected, .. } => !connected,
         SubmitError::Untrusted { .. }

@@ -154,13 +154,18 @@ fn values_that_cannot_be_sent_are_refused_without_repeating_them() {
 
 /// The job's `/upload` and the `info.json` of its zip; its result is not waited for.
 fn sent(job: &SubmitJob) -> (Value, Value) {
-    let place = Place::with(&["first"]);
+    let place = Place::with(&["first", "again"]);
     let server = Server::start();
     let legacy = place.legacy(&server);
+    if job.id_info.get("use_enrolled_image") == Some(&json!(true)) {
+        // The server must have it.
+        legacy.submit_job(&crate::support::job("again", 4), &mut |_| {}).unwrap();
+    }
     let mut job = job.clone();
     job.job_status_polling_timeout_millis = 1;
     legacy.submit_job(&job, &mut |_| {}).unwrap();
-    (server.step("upload")[0].json(), server.step("zip")[0].info())
+    let last = |step| server.step(step).pop().unwrap();
+    (last("upload").json(), last("zip").info())
 }
 
 #[test]
@@ -216,8 +221,7 @@ fn what_is_given_arrives() {
     ];
     let mut job = job("first", 4);
     job.callback_url = Some("http://127.0.0.1:9/cb".to_owned());
-    let params =
-        json!({ "user_id": "user-1", "job_id": "job-1", "order": "ORD-9", "job_type": "4" });
+    let params = json!({ "user_id": "user-1", "job_id": "job-1", "order": "ORD-9", "note": "", "none": null, "job_type": "4" });
     job.partner_params = map(params);
     let mut info: Map =
         map(json!({ "allow_re_enroll": "true", "use_enrolled_image": true, "dob": "d" }));
@@ -226,9 +230,10 @@ fn what_is_given_arrives() {
         keys.filter(|key| !key.contains("enroll") && *key != "additional").collect();
     info.extend(texts.iter().map(|key| ((*key).to_owned(), json!(format!("my {key}")))));
     info.insert("empty".to_owned(), Value::Null);
+    info.insert("blank".to_owned(), json!(""));
     job.id_info = info;
     let (upload, zipped) = sent(&job);
-    let params = json!({ "user_id": "user-1", "job_id": "job-1", "job_type": 4, "order": "ORD-9" });
+    let params = json!({ "user_id": "user-1", "job_id": "job-1", "job_type": 4, "order": "ORD-9", "note": "" });
     assert_eq!(upload["partner_params"], params);
     assert_eq!(zipped["misc_information"]["partner_params"], params);
     assert_eq!(upload["callback_url"], "http://127.0.0.1:9/cb");
@@ -241,7 +246,7 @@ fn what_is_given_arrives() {
         assert_eq!(arrived[key], format!("my {key}"));
     }
     assert_eq!(arrived["dob"], "d");
-    assert!(!arrived.contains_key("empty") && !arrived.contains_key("allow_re_enroll"));
+    assert!(["empty", "blank", "allow_re_enroll"].iter().all(|key| !arrived.contains_key(*key)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use liveface::{Frame, Policy};
 use liveface_legacy::{CAPTURED, FAILED, Legacy, Map};
 use serde_json::{Value, json};
 
-use crate::support::{Captured, MADE_TAG, Place, config, engine, fixtures, keep, map, tag};
+use crate::support::{Captured, MADE_TAG, Place, config, engine, fixtures, keep, map, now, tag};
 
 #[test]
 fn a_live_person_is_kept_under_the_tag_that_is_returned() {
@@ -38,6 +38,20 @@ fn a_live_person_is_kept_under_the_tag_that_is_returned() {
     }
     assert_ne!(again.images, stranger.images);
     assert_eq!(captured.said["is_shown"], false, "the copies of the earlier images are gone");
+}
+
+#[test]
+fn a_live_person_is_kept_although_copies_of_earlier_images_cannot_be_removed() {
+    let _ = covers!["tag.reuse", "result.SID_RESULT_MESSAGE", "config.unknown"];
+    let captured = Captured::get();
+    let map = &captured.said["blocked"]["map"];
+    assert_eq!((&map["SID_RESULT_CODE"], &map["SID_RESULT_TAG"]), (&json!(-1), &json!("blocked")));
+    let message = map["SID_RESULT_MESSAGE"].as_str().unwrap();
+    assert!(
+        message.contains("no_such_key") && message.contains("could not be removed"),
+        "{message}"
+    );
+    assert!(captured.capture("blocked").selfie().is_some());
 }
 
 #[test]
@@ -172,6 +186,8 @@ fn id_cards_and_consent_are_never_pretended() {
     let _ = covers![
         "call.captureIDCard",
         "call.captureSelfieAndIDCard",
+        "tag.returned",
+        "tag.made",
         "call.showConsent",
         "call.showBVNConsent",
         "code.consent.declined",
@@ -193,6 +209,10 @@ fn id_cards_and_consent_are_never_pretended() {
     let legacy = place.builder().build();
     for map in [legacy.capture_id_card("mine"), legacy.capture_selfie_and_id_card("mine")] {
         assert!(failed(&map, "mine").starts_with("ID_CARD_CAPTURE_FAILED: "));
+    }
+    let clocked = place.builder().clock(now).build();
+    for map in [clocked.capture_id_card(""), clocked.capture_selfie_and_id_card("")] {
+        assert!(failed(&map, MADE_TAG).starts_with("ID_CARD_CAPTURE_FAILED: "));
     }
     let message = "there is no consent screen in this engine; show one of the app's own";
     let declined = json!({ "SID_RESULT_CODE": 0, "SID_RESULT_MESSAGE": message });

@@ -2,7 +2,11 @@
 
 use liveface::{BundleError, EngineError, FrameError, Tag, Verdict, VisionError};
 use liveface_legacy::{LegacyError, PluginCode, SidError, SidEvent};
-use liveface_submit::{JobType, SubmitError};
+use liveface_submit::{
+    ApiKeySigner, Client, ClientConfig, Control, Environment, JobType, Request, Response,
+    RetryPolicy, Signed, Signer, SignerError, SigningJob, SubmitError, Transport, TransportError,
+    Verification,
+};
 use serde_json::json;
 
 use crate::support::{Fault, Place, Seen, Server, job, nobody, tag};
@@ -26,6 +30,10 @@ fn fails(
     error
 }
 
+fn busy() -> Fault {
+    Fault::Answer(503, "text/plain", String::new())
+}
+
 fn html() -> Fault {
     Fault::Answer(200, "text/html", "<html>Log in</html>".to_owned())
 }
@@ -46,7 +54,6 @@ fn trouble_on_the_way_has_the_name_of_its_step() {
     let at = |step: &'static str, fault: fn() -> Fault| {
         move |seen: &Seen| (seen.step() == step).then(fault)
     };
-    let busy = || Fault::Answer(503, "text/plain", String::new());
     let denied = || Fault::Answer(403, "application/xml", "<Error/>".to_owned());
     let unsigned = || {
         let body = json!({ "job_complete": true, "job_success": true, "result": {} });
@@ -72,6 +79,8 @@ fn trouble_on_the_way_has_the_name_of_its_step() {
     let place = Place::with(&["first"]);
     let legacy = place.legacy(&server);
     let mut register = job("first", 4);
+    // The job above, whose images arrived, may have registered its user by now.
+    register.partner_params.insert("user_id".to_owned(), json!("user-2"));
     register.job_status_polling_timeout_millis = 100;
     let error = legacy.submit_job(&register, &mut |_| {}).unwrap_err();
     assert_eq!(error.name, SidError::FailedJobStatusCancelledOrTimeout, "{error}");
@@ -85,6 +94,121 @@ fn without_a_network_the_person_is_told_to_connect() {
     let error = legacy.submit_job(&job("first", 4), &mut |_| {}).unwrap_err();
     assert_eq!(error.name, SidError::NoNetworkConnection, "{error}");
     assert!(error.message.starts_with("Please make sure you are connected"), "{error}");
+}
+
+/// A transport that finds a server that it does not trust.
+struct Untrusting;
+
+impl Transport for Untrusting {
+    fn send(&self, _: &Request, _: &Control) -> Result<Response, TransportError> {
+        Err(TransportError::Untrusted("the certificate is not the pinned one".to_owned()))
+    }
+}
+
+/// A signer that signs nothing.
+struct Refusing;
+
+impl Signer for Refusing {
+    fn partner_id(&self) -> &str {
+        "2345"
+    }
+
+    fn sign(&self, _: &SigningJob) -> Result<Signed, SignerError> {
+        Err(SignerError::Refused("the partner's backend refused".to_owned()))
+    }
+
+    fn verify(&self, _: &Signed) -> Result<Verification, SignerError> {
+        Ok(Verification::NotPossible)
+    }
+}
+
+#[test]
+fn a_server_that_is_not_trusted_and_a_signer_that_refuses_are_no_missing_network() {
+    let _ = covers![
+        "error.UNABLE_TO_SUBMIT_COULD_NOT_TRANSMIT_TO_LAMBDA",
+        "error.UNABLE_TO_SUBMIT_COULD_NOT_AUTH",
+    ];
+    let place = Place::with(&["first"]);
+    let url = Environment::Url("https://localhost/v1".to_owned());
+    let config = ClientConfig { retry: RetryPolicy::none(), ..ClientConfig::new(url) };
+    let signer = ApiKeySigner::new("2345", "k").unwrap();
+    let transport = std::sync::Arc::new(Untrusting);
+    let untrusting = Client::with_transport(config.clone(), signer, transport.clone()).unwrap();
+    let refusing = Client::with_transport(config, Refusing, transport).unwrap();
+    for (client, name, word) in [
+        (untrusting, SidError::UnableToSubmitCouldNotTransmitToLambda, "no trusted connection"),
+        (refusing, SidError::UnableToSubmitCouldNotAuth, "could not be signed"),
+    ] {
+        let legacy = place.builder().sandbox(client).build();
+        let error = legacy.submit_job(&job("first", 4), &mut |_| {}).unwrap_err();
+        assert_eq!(error.name, name, "{error}");
+        assert!(error.message.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn captures_that_cannot_be_sent_have_names() {
+    let _ = covers![
+        "error.UNABLE_TO_VERIFY",
+        "error.NO_IMAGE_FOUND",
+        "error.UNABLE_TO_SUBMIT_PACKAGING_ERROR",
+        "tag.reuse",
+    ];
+    let place = Place::with(&["first", "again"]);
+    let server = Server::start();
+    let legacy = place.legacy(&server);
+    let name = |tag: &str| legacy.submit_job(&job(tag, 4), &mut |_| {}).unwrap_err().name;
+    let mut attack = place.store.load(&tag("first")).unwrap();
+    attack.record.verdict = Verdict::Attack;
+    place.store.save(&tag("attack"), &attack).unwrap();
+    assert_eq!(name("attack"), SidError::UnableToVerify);
+    assert!(server.seen().is_empty());
+    // Captured again while its images are on their way.
+    let (store, new) = (place.store.clone(), place.store.load(&tag("again")).unwrap());
+    let again = new.clone();
+    server.spoil(move |seen| {
+        if seen.step() == "zip" {
+            store.replace(&tag("first"), &again).unwrap();
+        }
+        None
+    });
+    assert_eq!(name("first"), SidError::UnableToSubmitPackagingError);
+    assert_eq!(place.store.load(&tag("first")).unwrap(), new);
+    assert!(place.store.job(&tag("first")).unwrap().is_none(), "it has no job yet");
+    // One byte of each image is another.
+    let before = server.seen().len();
+    let images = files(place.store.path()).into_iter().filter(|path| path.ends_with("image-0"));
+    for path in images {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    assert_eq!(name("first"), SidError::NoImageFound);
+    assert_eq!(server.seen().len(), before);
+}
+
+/// Every file in `folder` and the folders in it.
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn an_authentication_whose_result_cannot_be_asked_for_has_its_own_name() {
+    let _ = covers!["error.FAILED_JOB_STATUS_CANCELLED_OR_TIMEOUT_AUTH"];
+    let place = Place::with(&["first", "again"]);
+    let server = Server::start();
+    let legacy = place.legacy(&server);
+    assert!(legacy.submit_job(&job("first", 4), &mut |_| {}).unwrap().is_success());
+    server.spoil(|seen| (seen.step() == "job_status").then(busy));
+    let mut authenticate = job("again", 2);
+    authenticate.job_status_polling_timeout_millis = 100;
+    let error = legacy.submit_job(&authenticate, &mut |_| {}).unwrap_err();
+    assert_eq!(error.name, SidError::FailedJobStatusCancelledOrTimeoutAuth, "{error}");
+    server.heal();
+    authenticate.job_status_polling_timeout_millis = 0;
+    assert!(legacy.submit_job(&authenticate, &mut |_| {}).unwrap().is_success());
 }
 
 #[test]
@@ -162,6 +286,7 @@ fn errors_that_no_sandbox_brings_about_have_names_too() {
     ];
     let tag = || Tag::new("first").unwrap();
     let status = || SubmitError::Unavailable { doing: "ask for the job's status", status: 500 };
+    let untrusted = |doing| SubmitError::Untrusted { doing, what: "a pin".to_owned() };
     let store = |error: BundleError| SubmitError::Store(error);
     let damaged = BundleError::Damaged { path: "x".into(), what: "it is cut".to_owned() };
     let full = std::io::ErrorKind::StorageFull.into();
@@ -184,6 +309,12 @@ fn errors_that_no_sandbox_brings_about_have_names_too() {
         (config, Register, SidError::UnableToSubmitCouldNotAuth),
         (store(BundleError::Busy { tag: tag() }), Register, SidError::RequestFailedTryAgain),
         (store(io), Register, SidError::DataPackagingFailed),
+        (untrusted("send the zip"), Register, SidError::UnableToSubmitCouldNotUploadZip),
+        (
+            untrusted("ask for the job's status"),
+            Register,
+            SidError::FailedJobStatusCancelledOrTimeout,
+        ),
         (status(), Register, SidError::FailedJobStatusCancelledOrTimeout),
         (status(), Authenticate, SidError::FailedJobStatusCancelledOrTimeoutAuth),
     ] {

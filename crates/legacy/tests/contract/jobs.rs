@@ -11,7 +11,6 @@ fn a_person_registers_and_authenticates_and_a_stranger_does_not() {
         "call.submitJob",
         "jobType.4",
         "jobType.2",
-        "arg.order.flutter",
         "arg.isProduction",
         "tag.deletedAfterUpload",
         "result.map",
@@ -20,6 +19,7 @@ fn a_person_registers_and_authenticates_and_a_stranger_does_not() {
         "item.resultText",
         "item.confidenceValue",
         "item.statusResponse",
+        "item.statusRequest",
         "item.SmileJobID",
         "item.getResultCodeState",
         "item.json",
@@ -123,6 +123,34 @@ fn check_events(events: &[SidEvent], decided: Option<&str>) {
     let texts = names[1..end].iter().filter(|name| **name == "onUpdateJobStatus").count();
     assert_eq!(texts + percents.len(), end - 1);
     assert!(texts >= 3);
+}
+
+#[test]
+fn the_arguments_can_be_given_in_flutters_order() {
+    let _ = covers!["arg.order.flutter", "result.map"];
+    let place = Place::with(&["first"]);
+    let server = Server::start();
+    let legacy = place.legacy(&server);
+    let (call_back, order) = ("http://127.0.0.1:9/cb", "ORD-9");
+    let params = map(json!({ "user_id": "user-1", "job_id": "job-7", "order": order }));
+    let info = map(json!({ "country": "NG", "allow_re_enroll": "true" }));
+    let geo = map(json!({ "latitude": -1.25, "longitude": 36.8 }));
+    let answer = legacy
+        .submit_job_in_order("first", Some(4), Some(false), call_back, params, info, geo)
+        .unwrap();
+    assert_eq!(answer["result"]["PartnerParams"]["order"], order);
+    let upload = server.step("upload")[0].json();
+    let expected = json!({ "user_id": "user-1", "job_id": "job-7", "job_type": 4, "order": order });
+    assert_eq!(upload["partner_params"], expected);
+    assert_eq!(
+        (&upload["callback_url"], &upload["allow_new_enroll"]),
+        (&json!(call_back), &json!(true))
+    );
+    let entries = upload["metadata"].as_array().unwrap();
+    let place = entries.iter().find(|entry| entry["name"] == "geolocation").unwrap();
+    assert_eq!(place["value"]["latitude"], -1.25);
+    assert_eq!(place["value"]["longitude"], 36.8);
+    assert_eq!(server.step("zip")[0].info()["id_info"], json!({ "country": "NG" }));
 }
 
 #[test]

@@ -19,6 +19,10 @@ use tempfile::TempDir;
 
 /// The time of the fixtures' clock: 2026-01-02 15:04:05 UTC.
 const NOW: u64 = 1_767_366_245;
+pub(crate) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)
+}
+
 /// The tag that is made of it.
 pub(crate) const MADE_TAG: &str = "USER_TAG_01_02_03_04_05";
 
@@ -44,11 +48,13 @@ pub(crate) fn map(value: Value) -> Map {
     object.into_iter().collect()
 }
 
-/// Three captures, made once for all tests by calls of `captureSelfie`, in this order:
+/// Four captures, made once for all tests by calls of `captureSelfie`, in this order:
 ///
 /// - `first`: `clips-f1` without a tag;
 /// - `stranger`: `clips-m1` without a tag, in the same second, with an unknown key;
-/// - `again`: `clips-f1` under the tag that `stranger` had.
+/// - `again`: `clips-f1` under the tag that `stranger` had;
+/// - `blocked`: `clips-f1` under its name, with an unknown key, while there is a file in the place of
+///   the folder for copies.
 pub(crate) struct Captured {
     store: Store,
     /// By those names: `map`, and `prompts` with `state`, `code` and `text`. `is_shown`: whether the
@@ -57,8 +63,12 @@ pub(crate) struct Captured {
 }
 
 /// The store's names of the captures above, with the one that was replaced.
-const KEPT: [(&str, &str); 3] =
-    [("first", MADE_TAG), ("stranger", "kept"), ("again", "USER_TAG_01_02_03_04_05_2")];
+const KEPT: [(&str, &str); 4] = [
+    ("first", MADE_TAG),
+    ("stranger", "kept"),
+    ("again", "USER_TAG_01_02_03_04_05_2"),
+    ("blocked", "blocked"),
+];
 
 impl Captured {
     pub(crate) fn get() -> Self {
@@ -103,7 +113,7 @@ fn make(folder: &Path) -> Value {
         let legacy = Legacy::builder(store.clone(), folder.join("images"))
             .engine(engine.clone())
             .seed(seed)
-            .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
+            .clock(now)
             .build();
         let mut subject = Subject::open(fixtures(person), 15.0).unwrap();
         let mut prompts = Vec::new();
@@ -127,7 +137,10 @@ fn make(folder: &Path) -> Value {
     assert!(copy.exists());
     let again = capture(KEPT[2].1, "clips-f1", 2, &[]);
     let is_shown = copy.exists();
-    json!({ "first": first, "stranger": stranger, "again": again, "is_shown": is_shown })
+    fs::remove_dir_all(folder.join("images")).unwrap();
+    fs::write(folder.join("images"), "").unwrap();
+    let blocked = capture("blocked", "clips-f1", 1, &[("no_such_key", "x")]);
+    json!({ "first": first, "stranger": stranger, "again": again, "blocked": blocked, "is_shown": is_shown })
 }
 
 /// Keeps a capture that was made elsewhere.
