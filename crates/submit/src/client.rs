@@ -5,6 +5,8 @@
 //!
 //! - A job is recorded before it is announced. When the server refuses it for good, what was
 //!   recorded before is restored: the server never had the job, or has it from an earlier attempt.
+//!   It is not restored when an attempt of the same call may have reached the server unanswered, or
+//!   when it is the store that failed.
 //! - The server's own name for an accepted job (`smile_job_id`) is recorded before the zip is sent.
 //!   A record without it says that the zip was never sent.
 //! - "This job exists" (2215) ends a first attempt. A later one, or one whose first request may have
@@ -388,7 +390,11 @@ impl Client {
                     job = earlier.clone();
                 }
             }
-            Some(earlier) if earlier.stage == JobStage::Uploaded => {
+            // The server may have its zip.
+            Some(earlier)
+                if earlier.stage == JobStage::Uploaded
+                    || (earlier.stage == JobStage::Prepared && earlier.smile_job_id.is_some()) =>
+            {
                 return Err(SubmitError::OtherJob { tag: tag.clone() });
             }
             _ => {}
@@ -484,6 +490,7 @@ impl Client {
             let unrecorded = job.attempts == 0 || begun.earlier.as_ref() != Some(&job);
             job.attempts = job.attempts.saturating_add(1);
             metadata::note_attempts(&mut job.metadata, job.attempts);
+            let mut arrived = false;
             let sent = if job.protocol == Protocol::V3 {
                 self.v3_transfer(submission, capture, &mut job, begun.unsent_stage(), &mut call)
             } else {
@@ -491,19 +498,20 @@ impl Client {
                     // Before the server can hear of it.
                     submission.set_job(&job)?;
                 }
-                self.v1_transfer(submission, capture, &mut job, &mut call)
+                self.v1_transfer(submission, capture, &mut job, &mut arrived, &mut call)
             };
             match sent {
                 Ok(()) => {}
                 // It noted what it knows.
                 Err(error) if job.protocol == Protocol::V3 => return Err(error),
-                Err(error) if error.is_retryable() => {
-                    // How often it was tried: no reason for another error.
-                    let _ = submission.set_job(&job);
-                    return Err(error);
-                }
                 Err(error) => {
-                    begun.restore(submission, &error)?;
+                    // An id that others use is not ours, whatever arrived.
+                    if refused_for_good(&error) && (!arrived || v1::job_exists(&error)) {
+                        begun.restore(submission, &error)?;
+                    } else {
+                        // How often it was tried: no reason for another error.
+                        let _ = submission.set_job(&job);
+                    }
                     return Err(error);
                 }
             }
@@ -668,6 +676,17 @@ impl Signer for NoSigner {
     fn verify(&self, _: &Signed) -> Result<Verification, SignerError> {
         Ok(Verification::NotPossible)
     }
+}
+
+/// Whether the job was refused by the server or could not be signed, and will be again. Trouble with
+/// the store, say, tells nothing of what the server has.
+fn refused_for_good(error: &SubmitError) -> bool {
+    use SubmitError::{Clock, Refused};
+    let refused = matches!(
+        error,
+        Refused { .. } | Clock { .. } | SubmitError::Signer(SignerError::Refused(_))
+    );
+    refused && !error.is_retryable()
 }
 
 /// An earlier call ended before it knew whether the server has the job.

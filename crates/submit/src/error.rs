@@ -46,7 +46,9 @@ pub enum SubmitError {
         tag: Tag,
     },
     /// The server has another capture's zip under the job's id. The result is not this capture's.
-    #[error("the server's result for this job id is that of another capture; use another job id")]
+    #[error(
+        "the server's result for this job id is that of another capture; capture again and use another job id"
+    )]
     OtherCapture,
     /// The capture's job was begun with another server or partner.
     #[error(

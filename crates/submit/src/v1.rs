@@ -29,15 +29,17 @@ pub(crate) fn job_exists(error: &SubmitError) -> bool {
 
 impl Client {
     /// Takes a prepared job to the server. It stays prepared when the server says that it has a zip
-    /// already: only the result tells whose that is.
+    /// already: only the result tells whose that is. `arrived` is set when an announcement may have
+    /// reached the server without an answer.
     pub(crate) fn v1_transfer(
         &self,
         submission: &Submission,
         capture: &Capture,
         job: &mut JobState,
+        arrived: &mut bool,
         call: &mut Call<'_>,
     ) -> Result<(), SubmitError> {
-        let Some((signed, answer)) = self.announce(job, call)? else { return Ok(()) };
+        let Some((signed, answer)) = self.announce(job, arrived, call)? else { return Ok(()) };
         job.ref_id.clone_from(&answer.ref_id);
         job.smile_job_id.clone_from(&answer.smile_job_id);
         submission.set_job(job)?;
@@ -52,13 +54,17 @@ impl Client {
     fn announce(
         &self,
         job: &JobState,
+        arrived: &mut bool,
         call: &mut Call<'_>,
     ) -> Result<Option<(Signed, UploadAnswer)>, SubmitError> {
         let (answer, twice) = self.post_upload(job, false, call);
+        *arrived |= twice;
         match answer {
             // Only of a job that may be our own: another's job is not to be opened again.
             Err(error) if (job.attempts > 1 || twice) && job_exists(&error) => {
-                match self.post_upload(job, true, call).0 {
+                let (answer, twice) = self.post_upload(job, true, call);
+                *arrived |= twice;
+                match answer {
                     Err(error) if job_exists(&error) && job.smile_job_id.is_some() => Ok(None),
                     answer => answer.map(Some),
                 }
@@ -108,6 +114,11 @@ impl Client {
             // Images do not go where they are less safe than the announcement was.
             if reach(&answer.upload_url) < reach(&job.base_url) {
                 let what = "the server names an upload address that is not https".to_owned();
+                return Err(SubmitError::BadAnswer { doing, what });
+            }
+            // Without the name nobody could tell later whether a result is about these images.
+            if answer.smile_job_id.as_ref().is_none_or(String::is_empty) {
+                let what = "the answer has no `smile_job_id`".to_owned();
                 return Err(SubmitError::BadAnswer { doing, what });
             }
             Ok((signed, answer))

@@ -160,6 +160,29 @@ fn a_first_answer_that_a_job_exists_is_believed_and_a_lost_answer_is_no_first_on
 }
 
 #[test]
+fn a_refusal_after_an_unanswered_attempt_does_not_forget_the_job() {
+    let jobs = Jobs::default();
+    let server_jobs = jobs.clone();
+    let server = Server::start(move |request, earlier| match (request.step(), earlier) {
+        ("upload", 0) => {
+            // The server has the job; its answer is lost.
+            server_jobs.answer(request);
+            Answer::Drop
+        }
+        ("upload", 1) => refusal("2205", "You are not authorized"),
+        _ => server_jobs.answer(request),
+    });
+    let (_directory, store) = store();
+    let client = Client::new(patient(&server.url), signer()).unwrap();
+    let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
+    assert_eq!(error.server_code(), Some("2205"));
+    assert!(store.job(&tag()).unwrap().is_some_and(|job| job.attempts > 0));
+    let outcome = client.register(&store, &tag(), &request(), Call::default()).unwrap();
+    assert!(outcome.is_approved());
+    assert_eq!(jobs.seen(), [(outcome.job_id().to_owned(), 1)]);
+}
+
+#[test]
 fn an_upload_that_is_cut_off_is_sent_again() {
     let cut = Mutex::new(true);
     let jobs = Jobs::default();
