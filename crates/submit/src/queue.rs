@@ -51,10 +51,16 @@ impl QueueReport {
         })
     }
 
-    /// Jobs that were approved, for good or so far.
+    /// Jobs that were approved for good.
     #[must_use]
     pub fn approved(&self) -> usize {
-        self.decided(&[Decision::Approved, Decision::ProvisionallyApproved])
+        self.decided(&[Decision::Approved])
+    }
+
+    /// Jobs that were approved so far: people look at them.
+    #[must_use]
+    pub fn provisionally_approved(&self) -> usize {
+        self.decided(&[Decision::ProvisionallyApproved])
     }
 
     /// Jobs that the server has and that have no result yet.

@@ -630,11 +630,20 @@ fn an_answer_that_the_partners_key_did_not_sign_is_not_believed() {
 
 #[test]
 fn an_answer_about_another_job_is_not_taken_for_ours() {
-    for name in ["job_id", "user_id"] {
+    for (name, value) in [
+        ("job_id", json!("another")),
+        ("user_id", json!("another")),
+        ("user_id", json!(7)),
+        ("job_type", json!(2)),
+        ("job_type", json!("2")),
+        ("SmileJobID", json!("0000000584")),
+    ] {
         let server = Server::start(move |request, _| match request.step() {
             "status" => {
                 let mut other = result(request, "0840");
-                other["PartnerParams"][name] = json!("another");
+                let place =
+                    if name == "SmileJobID" { &mut other } else { &mut other["PartnerParams"] };
+                place[name] = value.clone();
                 Answer::Json(200, status(true, &other))
             }
             _ => good(request, ""),

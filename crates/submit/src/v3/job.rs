@@ -20,7 +20,8 @@ use crate::transport::{Method, Response};
 use crate::wire::SOURCE_SDK;
 
 /// Statuses of an answer to a question about a job.
-const FOUND: [u16; 2] = [200, 202];
+const DECIDED: u16 = 200;
+const FOUND: [u16; 2] = [DECIDED, 202];
 const NOT_FOUND: u16 = 404;
 
 const UNAUTHORISED: u16 = 401;
@@ -160,6 +161,10 @@ impl Client {
         // Another page that is not there says nothing of the job.
         if response.status == NOT_FOUND && status.state != V3State::NotFound {
             return Err(declined(doing, job, &response));
+        }
+        // What is accepted (202) is not decided.
+        if status.state.is_final() && response.status != DECIDED {
+            return Err(bad("the answer's HTTP status contradicts the job's"));
         }
         if !status.is_about(id, &job.user_id) {
             return Err(bad("the answer is about another job"));
