@@ -149,7 +149,8 @@ impl Client {
     /// # Errors
     /// When the server's address cannot be used.
     pub fn new(config: ClientConfig, signer: impl Signer + 'static) -> Result<Self, SubmitError> {
-        let transport = Arc::new(UreqTransport::new(config.tls.clone()));
+        let transport =
+            Arc::new(UreqTransport::new(config.tls.clone().pinned_for(&config.environment)));
         Self::with_transport(config, signer, transport)
     }
 
@@ -176,7 +177,8 @@ impl Client {
         config: ClientConfig,
         source: impl TokenSource + 'static,
     ) -> Result<Self, SubmitError> {
-        let transport = Arc::new(UreqTransport::new(config.tls.clone()));
+        let transport =
+            Arc::new(UreqTransport::new(config.tls.clone().pinned_for(&config.environment)));
         Self::v3_with_transport(config, source, transport)
     }
 
@@ -332,7 +334,8 @@ impl Client {
 
     /// Records a job for the capture under `tag` without sending anything: for a device that has no
     /// network now. [`submit_all`](Self::submit_all) sends it, or any other call for the same user.
-    /// A job that was begun or has its result already is left as it is.
+    /// A job that was begun or has its result already is left as it is. A V3 job of which it is not
+    /// known whether the server has it cannot wait: it is [`SubmitError::Unclear`].
     ///
     /// # Errors
     /// When the request or the capture could not be sent.
@@ -343,7 +346,11 @@ impl Client {
         job_type: JobType,
         request: &JobRequest,
     ) -> Result<JobOutcome, SubmitError> {
-        let (submission, _, job, _) = self.begin(store, tag, job_type, request)?;
+        let (submission, _, job, begun) = self.begin(store, tag, job_type, request)?;
+        // That it may have been sent must not be forgotten.
+        if begun.unsent_stage() == JobStage::Unclear {
+            return Err(unclear(tag));
+        }
         if job.stage == JobStage::Prepared {
             submission.set_job(&job)?;
         }
@@ -371,13 +378,12 @@ impl Client {
                 return Err(SubmitError::OtherProtocol { tag: tag.clone() });
             }
             Some(earlier) if earlier.stage == JobStage::Unclear => {
-                if !request.send_again {
+                // For another job nobody would look for this one any more.
+                if !request.send_again || !same_job(earlier, &job, request) {
                     return Err(unclear(tag));
                 }
-                if same_job(earlier, &job, request) {
-                    let JobState { job_id, created, attempts, .. } = earlier.clone();
-                    job = JobState { job_id, created, attempts, ..job };
-                }
+                let JobState { job_id, created, attempts, .. } = earlier.clone();
+                job = JobState { job_id, created, attempts, ..job };
             }
             Some(earlier) if same_job(earlier, &job, request) => {
                 same = true;

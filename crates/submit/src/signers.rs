@@ -238,11 +238,12 @@ fn check_partner(partner_id: &str) -> Result<(), SignerError> {
 }
 
 /// `url`, if what is sent there stays between the two.
-fn safe(url: &str) -> Result<String, SignerError> {
+pub(crate) fn safe(url: &str) -> Result<String, SignerError> {
     match reach(url) {
         Some(Reach::Tls | Reach::Loopback) => Ok(url.to_owned()),
         _ => {
-            let what = "the signer's address must begin with https:// and a host";
+            let what =
+                "the address of whoever signs or gives tokens must begin with https:// and a host";
             Err(SignerError::Refused(what.to_owned()))
         }
     }

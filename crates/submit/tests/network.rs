@@ -493,3 +493,33 @@ fn the_environments_proxy_is_used_but_not_for_this_machine() {
     assert_eq!(asked, ["liveface.invalid:80"]);
     assert_eq!(server.requests().len(), 3);
 }
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_no_reason_for_a_direct_connection() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let register = |name: &str, proxy: &str, none: &str| {
+        let (_directory, store) = store();
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "behind_a_proxy", "--ignored", "--nocapture"]);
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            child.env_remove(name).env_remove(name.to_lowercase());
+        }
+        child.env_remove("no_proxy").env("NO_PROXY", none).env(name, proxy);
+        child.env(STORE, store.path()).env(URL, "http://liveface.invalid/v1");
+        let ended = child.output().unwrap();
+        assert!(!ended.status.success());
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+            + &String::from_utf8_lossy(&ended.stdout)
+    };
+    for (name, proxy) in [
+        ("ALL_PROXY", format!("socks5://127.0.0.1:{port}")),
+        ("https_proxy", format!("socks4://127.0.0.1:{port}")),
+        ("HTTP_PROXY", "gopher://127.0.0.1".to_owned()),
+    ] {
+        let said = register(name, &proxy, "");
+        assert!(said.contains("the proxy cannot be used"), "{name} {said}");
+    }
+    let said = register("ALL_PROXY", &format!("socks5://127.0.0.1:{port}"), "liveface.invalid");
+    assert!(!said.contains("the proxy cannot be used"), "{said}");
+}

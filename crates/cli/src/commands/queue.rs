@@ -58,10 +58,11 @@ pub(crate) fn run(common: &Common, options: &SubmitOptions) -> Result<Exit, Fail
     }
     for entry in &report.entries {
         let (line, style) = line(entry);
-        let code = line.result_code.map_or(String::new(), |code| format!(" ({code})"));
+        let code =
+            line.result_code.map_or(String::new(), |code| format!(" ({})", console::plain(&code)));
         console::line(format!("{}{code}  {}", styled(line.state, style), entry.tag))?;
         if let Some(error) = line.error {
-            console::line(format!("  {error}"))?;
+            console::line(format!("  {}", console::plain(&error)))?;
         }
     }
     let provisionally = match report.provisionally_approved() {

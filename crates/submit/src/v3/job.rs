@@ -27,6 +27,10 @@ const NOT_FOUND: u16 = 404;
 const UNAUTHORISED: u16 = 401;
 const TOO_MANY: u16 = 429;
 
+/// Statuses that say that there is no job, besides 401. Source: Smile ID's V3 API. What stands
+/// between may answer with any other after the job arrived.
+const REFUSALS: [u16; 7] = [400, 402, 403, NOT_FOUND, 413, 415, TOO_MANY];
+
 /// A token that a client keeps, and what it is for.
 pub(crate) struct KeptToken {
     job_type: u8,
@@ -282,7 +286,7 @@ fn judge(job: &JobState, sent: Result<Answered, Failed>) -> Attempt {
             }
         }
         UNAUTHORISED => Attempt::Unauthorised(declined(doing, job, &response)),
-        400..=499 => Attempt::NotMade(declined(doing, job, &response)),
+        status if REFUSALS.contains(&status) => Attempt::NotMade(declined(doing, job, &response)),
         status => Attempt::Unclear(format!("the server answered with HTTP status {status}")),
     }
 }
