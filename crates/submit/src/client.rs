@@ -539,6 +539,7 @@ impl Client {
         call: &mut Call<'_>,
     ) -> Result<(), SubmitError> {
         let started = Instant::now();
+        let mut told = false;
         for attempt in 1.. {
             call.tell(Progress::Waiting { attempt });
             // A question that fails is followed by the next one.
@@ -547,11 +548,19 @@ impl Client {
                 Protocol::V1 => self.config.poll.pause_after(attempt),
                 // As Smile ID's V3 client: always the same.
                 Protocol::V3 => self.config.poll.early_pause,
-            };
+            }
+            .max(call.come_again());
+            told |= asked.is_ok();
             let again = !matches!(asked, Ok(true)) && started.elapsed() + pause <= wait;
             match asked {
                 Ok(_) if !again => return Ok(submission.set_job(job)?),
-                Err(error) if !again || !error.is_retryable() => return Err(error),
+                Err(error) if !again || !error.is_retryable() => {
+                    if told {
+                        // What earlier questions brought: no reason for another error.
+                        let _ = submission.set_job(job);
+                    }
+                    return Err(error);
+                }
                 _ => call.pause(pause)?,
             }
         }

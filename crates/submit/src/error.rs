@@ -213,7 +213,9 @@ impl SubmitError {
             | Self::Unavailable { .. }
             | Self::BadAnswer { .. }
             | Self::Cancelled => true,
-            Self::Signer(error) => matches!(error, SignerError::Unreachable(_)),
+            Self::Signer(error) => {
+                matches!(error, SignerError::Unreachable(_) | SignerError::Unavailable(_))
+            }
             Self::Store(BundleError::Busy { .. }) => true,
             Self::Refused { code, status, .. } => {
                 *status >= 500 || *status == 429 || SYSTEM_ERRORS.contains(&code.as_str())

@@ -103,7 +103,7 @@ impl RemoteSigner {
         let said = without(said, &private);
         let what = format!("could not {doing}: HTTP status {status} {said}").trim_end().to_owned();
         let refused =
-            if is_passing(status) { SignerError::Unreachable } else { SignerError::Refused };
+            if is_passing(status) { SignerError::Unavailable } else { SignerError::Refused };
         Err(refused(what))
     }
 }
@@ -261,5 +261,11 @@ fn taken(doing: &str, value: &Value) -> Result<Signed, SignerError> {
 
 fn trouble(error: &SubmitError) -> SignerError {
     let what = error.to_string();
-    if error.is_retryable() { SignerError::Unreachable(what) } else { SignerError::Refused(what) }
+    match error {
+        SubmitError::Unavailable { .. } | SubmitError::Refused { .. } if error.is_retryable() => {
+            SignerError::Unavailable(what)
+        }
+        _ if error.is_retryable() => SignerError::Unreachable(what),
+        _ => SignerError::Refused(what),
+    }
 }

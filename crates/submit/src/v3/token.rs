@@ -148,7 +148,7 @@ impl TokenRequest<'_> {
             200..=299 => {}
             status if is_passing(status) => {
                 let what = format!("no token: the server answered with HTTP status {status}");
-                return Err(SignerError::Unreachable(what));
+                return Err(SignerError::Unavailable(what));
             }
             status => {
                 return Err(SignerError::Refused(format!(
@@ -176,6 +176,9 @@ pub trait TokenSource: Send + Sync {
     fn partner_id(&self) -> &str;
 
     /// A token for a job. Asked for again when the last one ends soon or was refused.
+    ///
+    /// It runs on the caller's thread: a call that is cancelled ends when this returns. Whoever waits
+    /// for somebody watches [`TokenRequest::cancel`]; [`TokenRequest::post`] does.
     ///
     /// # Errors
     /// When there is none now.
