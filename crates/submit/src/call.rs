@@ -4,6 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::error::SubmitError;
+use crate::retry::MAX_RETRY_AFTER;
 use crate::transport::CancelToken;
 
 /// How often a waiting call looks whether it was cancelled.
@@ -69,6 +70,8 @@ pub(crate) enum Stopped {
 pub struct Call<'a> {
     watcher: Option<&'a mut dyn FnMut(Progress)>,
     cancel: CancelToken,
+    /// The pause that the server asked for with its last answer.
+    come_again: Option<Duration>,
 }
 
 impl<'a> Call<'a> {
@@ -93,7 +96,17 @@ impl<'a> Call<'a> {
             Some(watcher) => Some(&mut **watcher),
             None => None,
         };
-        Call { watcher, cancel: self.cancel.clone() }
+        Call { watcher, cancel: self.cancel.clone(), come_again: None }
+    }
+
+    /// Notes the pause that the server asks for, no longer than the longest that it may.
+    pub(crate) fn come_again_after(&mut self, asked: Option<Duration>) {
+        self.come_again = asked.map(|asked| asked.min(MAX_RETRY_AFTER));
+    }
+
+    /// The pause that the server asked for with its last answer.
+    pub(crate) fn come_again(&self) -> Duration {
+        self.come_again.unwrap_or_default()
     }
 
     pub(crate) const fn token(&self) -> &CancelToken {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::error::SubmitError;
 use crate::result::{Decision, JobResult};
 use crate::signature::{Signed, Signer, Verification};
-use crate::wire::signed;
+use crate::wire::{signed, truth};
 
 /// A result that was sent to the partner's callback address, signed with the partner's key.
 ///
@@ -16,6 +16,9 @@ use crate::wire::signed;
 #[derive(Clone, PartialEq)]
 pub struct Callback {
     result: Map<String, Value>,
+    /// What the answer around the result says of the job.
+    complete: bool,
+    success: Option<bool>,
     signed: Signed,
 }
 
@@ -47,9 +50,16 @@ impl Callback {
         };
         let Some(signed) = signed(&value) else { return bad("it has no timestamp and signature") };
         let Value::Object(mut fields) = value else { return bad("it is not a JSON object") };
+        let said = |name: &str| fields.get(name).map(truth);
+        let (complete, success) = (said("job_complete"), said("job_success").flatten());
+        let mut complete = complete.map_or(true, |complete| complete == Some(true));
         // A status answer that somebody passed on.
         let result = match fields.remove("result") {
-            Some(Value::Object(result)) if !fields.contains_key("ResultCode") => result,
+            Some(Value::Object(result)) if !fields.contains_key("ResultCode") => {
+                // Not said is not done.
+                complete &= fields.contains_key("job_complete");
+                result
+            }
             Some(other) => {
                 fields.insert("result".to_owned(), other);
                 fields
@@ -59,7 +69,7 @@ impl Callback {
         if !result.contains_key("ResultCode") {
             return bad("it has no result code");
         }
-        Ok(Self { result, signed })
+        Ok(Self { result, complete, success, signed })
     }
 
     /// The result.
@@ -71,7 +81,8 @@ impl Callback {
     /// What the result means for the user. [`Decision::Unknown`] when the job's type is not told.
     #[must_use]
     pub fn decision(&self) -> Decision {
-        self.result().job_type().map_or(Decision::Unknown, |kind| self.result().decision(kind))
+        let decision = |kind| self.result().decision(kind, self.complete, self.success);
+        self.result().job_type().map_or(Decision::Unknown, decision)
     }
 
     /// The user that the result is about.
@@ -156,6 +167,27 @@ mod tests {
         });
         let callback = verify(status.to_string().as_bytes()).unwrap();
         assert_eq!(callback.result().result_code().as_deref(), Some("0840"));
+        assert_eq!(callback.decision(), Decision::Approved);
+        let decision = |change: &dyn Fn(&mut Value)| {
+            let mut status = status.clone();
+            change(&mut status);
+            verify(status.to_string().as_bytes()).unwrap().decision()
+        };
+        assert_eq!(decision(&|s| s["job_success"] = json!("false")), Decision::Unknown);
+        assert_eq!(decision(&|s| s["job_complete"] = json!(0)), Decision::Pending);
+        assert_eq!(
+            decision(&|s| _ = s.as_object_mut().unwrap().remove("job_complete")),
+            Decision::Pending
+        );
+    }
+
+    #[test]
+    fn a_callback_that_is_not_final_or_contradicts_itself_approves_nothing() {
+        let decision = |change: &dyn Fn(&mut Value)| verify(&body(change)).unwrap().decision();
+        assert_eq!(decision(&|b| b["IsFinalResult"] = json!("false")), Decision::Pending);
+        assert_eq!(decision(&|b| b["job_success"] = json!(false)), Decision::Unknown);
+        assert_eq!(decision(&|b| b["ResultCode"] = json!("0810")), Decision::Unknown);
+        assert_eq!(decision(&|b| b["PartnerParams"]["job_type"] = json!(2)), Decision::Unknown);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //!
 //! - A job is recorded before it is announced. When the server refuses it for good, what was
 //!   recorded before is restored: the server never had the job, or has it from an earlier attempt.
+//!   It is not restored when an attempt of the same call may have reached the server unanswered, or
+//!   when it is the store that failed.
 //! - The server's own name for an accepted job (`smile_job_id`) is recorded before the zip is sent.
 //!   A record without it says that the zip was never sent.
 //! - "This job exists" (2215) ends a first attempt. A later one, or one whose first request may have
@@ -147,7 +149,8 @@ impl Client {
     /// # Errors
     /// When the server's address cannot be used.
     pub fn new(config: ClientConfig, signer: impl Signer + 'static) -> Result<Self, SubmitError> {
-        let transport = Arc::new(UreqTransport::new(config.tls.clone()));
+        let transport =
+            Arc::new(UreqTransport::new(config.tls.clone().pinned_for(&config.environment)));
         Self::with_transport(config, signer, transport)
     }
 
@@ -174,7 +177,8 @@ impl Client {
         config: ClientConfig,
         source: impl TokenSource + 'static,
     ) -> Result<Self, SubmitError> {
-        let transport = Arc::new(UreqTransport::new(config.tls.clone()));
+        let transport =
+            Arc::new(UreqTransport::new(config.tls.clone().pinned_for(&config.environment)));
         Self::v3_with_transport(config, source, transport)
     }
 
@@ -330,7 +334,8 @@ impl Client {
 
     /// Records a job for the capture under `tag` without sending anything: for a device that has no
     /// network now. [`submit_all`](Self::submit_all) sends it, or any other call for the same user.
-    /// A job that was begun or has its result already is left as it is.
+    /// A job that was begun or has its result already is left as it is. A V3 job of which it is not
+    /// known whether the server has it cannot wait: it is [`SubmitError::Unclear`].
     ///
     /// # Errors
     /// When the request or the capture could not be sent.
@@ -341,7 +346,11 @@ impl Client {
         job_type: JobType,
         request: &JobRequest,
     ) -> Result<JobOutcome, SubmitError> {
-        let (submission, _, job, _) = self.begin(store, tag, job_type, request)?;
+        let (submission, _, job, begun) = self.begin(store, tag, job_type, request)?;
+        // That it may have been sent must not be forgotten.
+        if begun.unsent_stage() == JobStage::Unclear {
+            return Err(unclear(tag));
+        }
         if job.stage == JobStage::Prepared {
             submission.set_job(&job)?;
         }
@@ -369,13 +378,12 @@ impl Client {
                 return Err(SubmitError::OtherProtocol { tag: tag.clone() });
             }
             Some(earlier) if earlier.stage == JobStage::Unclear => {
-                if !request.send_again {
+                // For another job nobody would look for this one any more.
+                if !request.send_again || !same_job(earlier, &job, request) {
                     return Err(unclear(tag));
                 }
-                if same_job(earlier, &job, request) {
-                    let JobState { job_id, created, attempts, .. } = earlier.clone();
-                    job = JobState { job_id, created, attempts, ..job };
-                }
+                let JobState { job_id, created, attempts, .. } = earlier.clone();
+                job = JobState { job_id, created, attempts, ..job };
             }
             Some(earlier) if same_job(earlier, &job, request) => {
                 same = true;
@@ -388,7 +396,11 @@ impl Client {
                     job = earlier.clone();
                 }
             }
-            Some(earlier) if earlier.stage == JobStage::Uploaded => {
+            // The server may have its zip.
+            Some(earlier)
+                if earlier.stage == JobStage::Uploaded
+                    || (earlier.stage == JobStage::Prepared && earlier.smile_job_id.is_some()) =>
+            {
                 return Err(SubmitError::OtherJob { tag: tag.clone() });
             }
             _ => {}
@@ -484,6 +496,7 @@ impl Client {
             let unrecorded = job.attempts == 0 || begun.earlier.as_ref() != Some(&job);
             job.attempts = job.attempts.saturating_add(1);
             metadata::note_attempts(&mut job.metadata, job.attempts);
+            let mut arrived = false;
             let sent = if job.protocol == Protocol::V3 {
                 self.v3_transfer(submission, capture, &mut job, begun.unsent_stage(), &mut call)
             } else {
@@ -491,19 +504,20 @@ impl Client {
                     // Before the server can hear of it.
                     submission.set_job(&job)?;
                 }
-                self.v1_transfer(submission, capture, &mut job, &mut call)
+                self.v1_transfer(submission, capture, &mut job, &mut arrived, &mut call)
             };
             match sent {
                 Ok(()) => {}
                 // It noted what it knows.
                 Err(error) if job.protocol == Protocol::V3 => return Err(error),
-                Err(error) if error.is_retryable() => {
-                    // How often it was tried: no reason for another error.
-                    let _ = submission.set_job(&job);
-                    return Err(error);
-                }
                 Err(error) => {
-                    begun.restore(submission, &error)?;
+                    // An id that others use is not ours, whatever arrived.
+                    if refused_for_good(&error) && (!arrived || v1::job_exists(&error)) {
+                        begun.restore(submission, &error)?;
+                    } else {
+                        // How often it was tried: no reason for another error.
+                        let _ = submission.set_job(&job);
+                    }
                     return Err(error);
                 }
             }
@@ -525,6 +539,7 @@ impl Client {
         call: &mut Call<'_>,
     ) -> Result<(), SubmitError> {
         let started = Instant::now();
+        let mut told = false;
         for attempt in 1.. {
             call.tell(Progress::Waiting { attempt });
             // A question that fails is followed by the next one.
@@ -533,11 +548,19 @@ impl Client {
                 Protocol::V1 => self.config.poll.pause_after(attempt),
                 // As Smile ID's V3 client: always the same.
                 Protocol::V3 => self.config.poll.early_pause,
-            };
+            }
+            .max(call.come_again());
+            told |= asked.is_ok();
             let again = !matches!(asked, Ok(true)) && started.elapsed() + pause <= wait;
             match asked {
                 Ok(_) if !again => return Ok(submission.set_job(job)?),
-                Err(error) if !again || !error.is_retryable() => return Err(error),
+                Err(error) if !again || !error.is_retryable() => {
+                    if told {
+                        // What earlier questions brought: no reason for another error.
+                        let _ = submission.set_job(job);
+                    }
+                    return Err(error);
+                }
                 _ => call.pause(pause)?,
             }
         }
@@ -668,6 +691,17 @@ impl Signer for NoSigner {
     fn verify(&self, _: &Signed) -> Result<Verification, SignerError> {
         Ok(Verification::NotPossible)
     }
+}
+
+/// Whether the job was refused by the server or could not be signed, and will be again. Trouble with
+/// the store, say, tells nothing of what the server has.
+fn refused_for_good(error: &SubmitError) -> bool {
+    use SubmitError::{Clock, Refused};
+    let refused = matches!(
+        error,
+        Refused { .. } | Clock { .. } | SubmitError::Signer(SignerError::Refused(_))
+    );
+    refused && !error.is_retryable()
 }
 
 /// An earlier call ended before it knew whether the server has the job.

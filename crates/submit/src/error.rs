@@ -46,7 +46,9 @@ pub enum SubmitError {
         tag: Tag,
     },
     /// The server has another capture's zip under the job's id. The result is not this capture's.
-    #[error("the server's result for this job id is that of another capture; use another job id")]
+    #[error(
+        "the server's result for this job id is that of another capture; capture again and use another job id"
+    )]
     OtherCapture,
     /// The capture's job was begun with another server or partner.
     #[error(
@@ -211,7 +213,9 @@ impl SubmitError {
             | Self::Unavailable { .. }
             | Self::BadAnswer { .. }
             | Self::Cancelled => true,
-            Self::Signer(error) => matches!(error, SignerError::Unreachable(_)),
+            Self::Signer(error) => {
+                matches!(error, SignerError::Unreachable(_) | SignerError::Unavailable(_))
+            }
             Self::Store(BundleError::Busy { .. }) => true,
             Self::Refused { code, status, .. } => {
                 *status >= 500 || *status == 429 || SYSTEM_ERRORS.contains(&code.as_str())

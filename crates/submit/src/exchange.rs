@@ -51,9 +51,6 @@ pub(crate) struct Ask {
 pub(crate) enum Again {
     /// As long as there is time: twice is as good as once.
     Always,
-    /// While no byte of the body was sent: twice could be two jobs.
-    #[allow(dead_code, reason = "v1 has no such request")]
-    UntilSent,
     /// The caller does it.
     Never,
 }
@@ -116,15 +113,18 @@ impl Exchange {
         loop {
             call.check().map_err(|error| Failed { error, sent })?;
             let (answer, reached) = self.once(&request, uploads, call);
+            let asked = answer.as_ref().ok().filter(|answer| is_passing(answer.status));
+            let asked = asked.and_then(|answer| answer.header("retry-after"));
+            let asked = asked.and_then(|asked| retry_after(asked, now_seconds()));
+            call.come_again_after(asked);
             let pause = match (&answer, again) {
                 (Ok(response), Again::Always) if is_passing(response.status) => {
-                    let asked = response.header("retry-after");
-                    let asked = asked.and_then(|asked| retry_after(asked, now_seconds()));
                     self.retry.next(attempt, begun.elapsed(), asked)
                 }
-                (Err(error), Again::Always | Again::UntilSent)
-                    if is_lost(error) && (again == Again::Always || !reached) =>
-                {
+                (Err(TransportError::TimedOut), Again::Always) => {
+                    self.retry.next_after_time_out(attempt, begun.elapsed())
+                }
+                (Err(error), Again::Always) if is_lost(error) => {
                     self.retry.next(attempt, begun.elapsed(), None)
                 }
                 _ => None,
@@ -181,10 +181,9 @@ pub(crate) const fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..=510 | 512..=599)
 }
 
-/// Whether the network lost a request or its answer.
+/// Whether the network lost a request or its answer, and not by taking too long.
 const fn is_lost(error: &TransportError) -> bool {
-    use TransportError::{Broken, NoConnection, TimedOut};
-    matches!(error, NoConnection(_) | Broken(_) | TimedOut)
+    matches!(error, TransportError::NoConnection(_) | TransportError::Broken(_))
 }
 
 /// A failure on the way.

@@ -36,7 +36,7 @@ pub struct QueueEntry {
 /// What became of every job that was not finished.
 #[derive(Debug, Default)]
 pub struct QueueReport {
-    /// The jobs in the order in which they were begun.
+    /// The jobs in the order in which their captures were saved.
     pub entries: Vec<QueueEntry>,
 }
 
@@ -51,10 +51,16 @@ impl QueueReport {
         })
     }
 
-    /// Jobs that were approved, for good or so far.
+    /// Jobs that were approved for good.
     #[must_use]
     pub fn approved(&self) -> usize {
-        self.decided(&[Decision::Approved, Decision::ProvisionallyApproved])
+        self.decided(&[Decision::Approved])
+    }
+
+    /// Jobs that were approved so far: people look at them.
+    #[must_use]
+    pub fn provisionally_approved(&self) -> usize {
+        self.decided(&[Decision::ProvisionallyApproved])
     }
 
     /// Jobs that the server has and that have no result yet.
@@ -108,7 +114,8 @@ pub fn ends_the_queue(error: &SubmitError) -> bool {
 }
 
 impl Client {
-    /// Sends every job in `store` that is not finished, the oldest first, and asks for the results.
+    /// Sends every job in `store` that is not finished, in the order in which the captures were saved
+    /// (which no clock can change), and asks for the results.
     /// Each is waited for as long as `wait` says ([`JobRequest::wait`](crate::JobRequest::wait)).
     ///
     /// A job that fails does not hold up the others. Without a connection, with a server that cannot
@@ -136,7 +143,6 @@ impl Client {
                 }
             }
         }
-        jobs.sort_by(|(a, of_a), (b, of_b)| (&a.created, of_a).cmp(&(&b.created, of_b)));
         let mut ended = false;
         let of = jobs.len();
         for (at, (job, tag)) in jobs.into_iter().enumerate() {

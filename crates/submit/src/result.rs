@@ -97,18 +97,17 @@ impl ActionResult {
         known.map_or(Self::Other(text), |(result, _)| result)
     }
 
-    /// What it says of the job, if anything.
-    fn decision(&self) -> Option<Decision> {
-        match self {
-            Self::Passed | Self::Completed | Self::Approved | Self::Verified => {
-                Some(Decision::Approved)
-            }
-            Self::ProvisionallyApproved | Self::UnderReview | Self::SentToHumanReview => {
-                Some(Decision::ProvisionallyApproved)
-            }
-            Self::Failed | Self::Rejected | Self::NotVerified => Some(Decision::Rejected),
-            _ => None,
-        }
+    /// What it says of the job as the result of a check that decides; `None` when the check does not
+    /// apply. What neither approves nor rejects is not known.
+    const fn decision(&self) -> Option<Decision> {
+        Some(match self {
+            Self::Passed | Self::Completed | Self::Approved | Self::Verified => Decision::Approved,
+            Self::ProvisionallyApproved => Decision::ProvisionallyApproved,
+            Self::UnderReview | Self::SentToHumanReview => Decision::Pending,
+            Self::Failed | Self::Rejected | Self::NotVerified => Decision::Rejected,
+            Self::NotApplicable => return None,
+            _ => Decision::Unknown,
+        })
     }
 }
 
@@ -124,25 +123,39 @@ impl std::fmt::Display for ActionResult {
     }
 }
 
-/// What result codes mean, as far as that is public.
-fn code_decision(code: &str) -> Option<Decision> {
-    match code {
-        "0810" | "0820" | "0840" | "1210" | "1220" => Some(Decision::Approved),
-        "0814" => Some(Decision::ProvisionallyApproved),
-        "0001" | "0903" | "0907" => Some(Decision::Rejected),
-        _ => None,
-    }
+/// Job types that only appear in callbacks: the partner has other products too. Source: Smile ID's
+/// job types.
+const BIOMETRIC_KYC: u8 = 1;
+const DOCUMENT_VERIFICATION: u8 = 6;
+
+/// What a result code means for a job of `job_type`, as far as that is public. One that approves
+/// another kind of job is `Unknown`.
+fn code_decision(code: &str, job_type: u8) -> Option<Decision> {
+    const REGISTER: u8 = JobType::Register.number();
+    const AUTHENTICATE: u8 = JobType::Authenticate.number();
+    let (decision, types): (_, &[u8]) = match code {
+        "0810" => (Decision::Approved, &[BIOMETRIC_KYC, DOCUMENT_VERIFICATION]),
+        "0840" => (Decision::Approved, &[REGISTER]),
+        "1210" => (Decision::Approved, &[BIOMETRIC_KYC, REGISTER]),
+        "0820" | "1220" => (Decision::Approved, &[AUTHENTICATE]),
+        "0814" => (Decision::ProvisionallyApproved, &[BIOMETRIC_KYC, REGISTER]),
+        "0001" | "0903" | "0907" => return Some(Decision::Rejected),
+        _ => return None,
+    };
+    Some(if types.contains(&job_type) { decision } else { Decision::Unknown })
 }
 
-/// Actions besides the main one that can reject a job.
+/// Actions besides the main one that decide.
 const CHECKS: [&str; 2] = ["Liveness_Check", "Selfie_Check"];
 
-/// The action that a job is about.
-fn main_action(job_type: u8) -> &'static str {
+/// The action that a job is about, if it is one of this crate's jobs.
+fn main_action(job_type: u8) -> Option<&'static str> {
     if job_type == JobType::Register.number() {
-        "Register_Selfie"
+        Some("Register_Selfie")
+    } else if job_type == JobType::Authenticate.number() {
+        Some("Selfie_To_Registered_Selfie_Compare")
     } else {
-        "Selfie_To_Registered_Selfie_Compare"
+        None
     }
 }
 
@@ -220,23 +233,47 @@ impl<'a> JobResult<'a> {
         self.0
     }
 
-    /// What the code and the actions mean together: the worst that one of them says.
-    pub(crate) fn decision(self, job_type: u8) -> Decision {
+    /// Whether the result may still change: it does not say plainly that it is final, but says
+    /// something.
+    pub(crate) fn is_open(self) -> bool {
+        let said = self.0.get("IsFinalResult").filter(|said| !said.is_null());
+        said.is_some_and(|said| truth(said) != Some(true))
+    }
+
+    /// What the result means for a job of `job_type`: the worst that the code and the actions say.
+    /// `complete` and `success` are what the answer around it says of the job.
+    pub(crate) fn decision(self, job_type: u8, complete: bool, success: Option<bool>) -> Decision {
+        if !complete {
+            return Decision::Pending;
+        }
         let actions = self.actions();
         let said = |name: &str| actions.get(name).and_then(ActionResult::decision);
-        let code = self.result_code().and_then(|code| code_decision(&code));
-        let main = said(main_action(job_type));
+        let code = self.result_code().and_then(|code| code_decision(&code, job_type));
+        let main = main_action(job_type).and_then(said);
         let all = [code, main].into_iter().chain(CHECKS.map(said));
         let worst = all.flatten().max_by_key(|decision| match decision {
-            Decision::Rejected => 2,
-            Decision::ProvisionallyApproved => 1,
-            _ => 0,
+            Decision::Rejected => 4,
+            Decision::Unknown => 3,
+            // Who says so has seen what is under review.
+            Decision::ProvisionallyApproved => 2,
+            Decision::Pending => 1,
+            Decision::Approved => 0,
         });
         match worst {
-            Some(Decision::Rejected) => Decision::Rejected,
             // A check that passed approves of nothing: the code or the main action must do so.
-            Some(decision) if code.is_some() || main.is_some() => decision,
-            _ => Decision::Unknown,
+            Some(Decision::Approved | Decision::ProvisionallyApproved)
+                if code.is_none() && main.is_none() =>
+            {
+                Decision::Unknown
+            }
+            // The answer contradicts itself.
+            Some(Decision::Approved | Decision::ProvisionallyApproved)
+                if success == Some(false) =>
+            {
+                Decision::Unknown
+            }
+            Some(Decision::Approved) if self.is_open() => Decision::Pending,
+            worst => worst.unwrap_or(Decision::Unknown),
         }
     }
 }
@@ -286,17 +323,7 @@ impl JobOutcome {
         if self.job.protocol == Protocol::V3 {
             return self.v3_status().map_or(Decision::Pending, |status| status.state.decision());
         }
-        let Some(status) = self.status.as_ref().filter(|status| status.job_complete()) else {
-            return Decision::Pending;
-        };
-        let Some(result) = self.result() else { return Decision::Unknown };
-        match (result.decision(self.job.job_type), status.job_success()) {
-            // The answer contradicts itself.
-            (Decision::Approved | Decision::ProvisionallyApproved, Some(false)) => {
-                Decision::Unknown
-            }
-            (decision, _) => decision,
-        }
+        self.status.as_ref().map_or(Decision::Pending, |status| status.decision(self.job.job_type))
     }
 
     /// Whether the user is registered or authenticated, beyond doubt.
@@ -489,6 +516,23 @@ mod tests {
             (4, "0911", json!({"Liveness_Check": "Passed"}), Unknown),
             (4, "0911", json!({"Register_Selfie": "Something New"}), Unknown),
             (4, "0911", json!({"Register_Selfie": "Not Applicable"}), Unknown),
+            // Each kind of job has its own codes.
+            (2, "0840", json!({}), Unknown),
+            (2, "1210", json!({}), Unknown),
+            (4, "0820", json!({"Register_Selfie": "Approved"}), Unknown),
+            (4, "0810", json!({}), Unknown),
+            (1, "0810", json!({}), Approved),
+            (2, "0814", json!({}), Unknown),
+            // Whoever looks at it has not said anything yet.
+            (4, "0911", json!({"Register_Selfie": "Under Review"}), Pending),
+            (2, "0820", json!({"Liveness_Check": "Sent to Human Review"}), Pending),
+            (4, "0814", json!({"Register_Selfie": "Under Review"}), ProvisionallyApproved),
+            (
+                4,
+                "0911",
+                json!({"Register_Selfie": "Provisionally Approved"}),
+                ProvisionallyApproved,
+            ),
         ] {
             let found = decision(job_type, code, &actions, &json!(true));
             assert_eq!(found, expected, "{job_type} {code} {actions}");
@@ -506,6 +550,31 @@ mod tests {
         assert_eq!(decision(4, "0840", &review, &json!("true")), ProvisionallyApproved);
         assert_eq!(decision(4, "0840", &json!({}), &json!("false")), Unknown);
         assert_eq!(decision(4, "0840", &json!("no map"), &json!(null)), Approved);
+        for action in ["Register_Selfie", "Liveness_Check", "Selfie_Check"] {
+            for value in ["Unable To Determine", "Not Done", "Something New", "Returned", ""] {
+                let actions = json!({ action: value });
+                assert_eq!(decision(4, "0840", &actions, &json!(true)), Unknown, "{actions}");
+            }
+            let actions = json!({ action: "Not Applicable" });
+            assert_eq!(decision(4, "0840", &actions, &json!(true)), Approved);
+        }
+    }
+
+    #[test]
+    fn what_is_not_final_is_not_approved() {
+        for (said, expected) in [
+            (json!("false"), Decision::Pending),
+            (json!(false), Decision::Pending),
+            (json!("perhaps"), Decision::Pending),
+            (json!("true"), Decision::Approved),
+            (json!(null), Decision::Approved),
+        ] {
+            let result = json!({"ResultCode": "0840", "IsFinalResult": said});
+            let status = json!({"job_complete": true, "job_success": true, "result": result});
+            let outcome = outcome(4, &status);
+            assert_eq!(outcome.decision(), expected, "{said}");
+            assert_eq!(outcome.is_approved(), expected == Decision::Approved);
+        }
     }
 
     #[test]

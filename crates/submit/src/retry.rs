@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 /// Longest pause that a server may ask for. Source: the official V3 client.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How long a request is tried again when the network or the server fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Nothing is tried again that would begin later than this after the first attempt.
+    /// Nothing is tried again that would begin later than this after the first attempt, but for one
+    /// further attempt after a first one whose time was used up.
     pub budget: Duration,
     /// The pause after the first failure; it doubles with each one, and half of it is random.
     pub first_pause: Duration,
@@ -60,6 +61,15 @@ impl RetryPolicy {
         let random = f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX);
         let pause = self.pause(attempt, random, retry_after);
         (elapsed.saturating_add(pause) < self.budget).then_some(pause)
+    }
+}
+
+impl RetryPolicy {
+    /// As [`next`](Self::next) after an attempt whose time was used up: the first one is followed by
+    /// a second even when that time is longer than the budget.
+    pub(crate) fn next_after_time_out(&self, attempt: u32, elapsed: Duration) -> Option<Duration> {
+        let tried = if attempt == 1 { Duration::ZERO } else { elapsed };
+        self.next(attempt, tried, None)
     }
 }
 
@@ -143,6 +153,16 @@ mod tests {
         fn any_text_is_a_date_or_none(text in "\\PC{0,40}|[A-Z][a-z]{2}, [0-9]{1,3} [A-Za-z]{3} [0-9-]{1,6} [0-9:]{1,9} GMT") {
             let _ = (http_date(&text), retry_after(&text, 0));
         }
+    }
+
+    #[test]
+    fn with_the_usual_settings_a_time_out_is_tried_again_once() {
+        let config = crate::ClientConfig::new(crate::Environment::Sandbox);
+        let (retry, timeout) = (config.retry, config.timeout);
+        assert!(retry.next_after_time_out(1, timeout).is_some());
+        assert_eq!(retry.next_after_time_out(2, timeout * 2), None);
+        assert!(retry.next_after_time_out(2, Duration::from_secs(2)).is_some());
+        assert_eq!(RetryPolicy::none().next_after_time_out(1, timeout), None);
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub enum SignerError {
     /// Whoever signs cannot be asked now; later it may work.
     #[error("{0}")]
     Unreachable(String),
+    /// Whoever signs was asked and had trouble with this job; later it may work.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// What a signature is wanted for. A backend that signs for devices can look whether it agrees.

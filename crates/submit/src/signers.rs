@@ -103,7 +103,7 @@ impl RemoteSigner {
         let said = without(said, &private);
         let what = format!("could not {doing}: HTTP status {status} {said}").trim_end().to_owned();
         let refused =
-            if is_passing(status) { SignerError::Unreachable } else { SignerError::Refused };
+            if is_passing(status) { SignerError::Unavailable } else { SignerError::Refused };
         Err(refused(what))
     }
 }
@@ -238,11 +238,12 @@ fn check_partner(partner_id: &str) -> Result<(), SignerError> {
 }
 
 /// `url`, if what is sent there stays between the two.
-fn safe(url: &str) -> Result<String, SignerError> {
+pub(crate) fn safe(url: &str) -> Result<String, SignerError> {
     match reach(url) {
         Some(Reach::Tls | Reach::Loopback) => Ok(url.to_owned()),
         _ => {
-            let what = "the signer's address must begin with https:// and a host";
+            let what =
+                "the address of whoever signs or gives tokens must begin with https:// and a host";
             Err(SignerError::Refused(what.to_owned()))
         }
     }
@@ -260,5 +261,11 @@ fn taken(doing: &str, value: &Value) -> Result<Signed, SignerError> {
 
 fn trouble(error: &SubmitError) -> SignerError {
     let what = error.to_string();
-    if error.is_retryable() { SignerError::Unreachable(what) } else { SignerError::Refused(what) }
+    match error {
+        SubmitError::Unavailable { .. } | SubmitError::Refused { .. } if error.is_retryable() => {
+            SignerError::Unavailable(what)
+        }
+        _ if error.is_retryable() => SignerError::Unreachable(what),
+        _ => SignerError::Refused(what),
+    }
 }

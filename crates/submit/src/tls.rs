@@ -21,6 +21,7 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
+use crate::environment::Environment;
 use crate::error::SubmitError;
 use crate::transport::TransportError;
 
@@ -29,6 +30,7 @@ use crate::transport::TransportError;
 pub struct TlsOptions {
     extra_roots: Vec<Vec<u8>>,
     pins: Vec<Pin>,
+    pinned_host: Option<ServerName<'static>>,
 }
 
 impl TlsOptions {
@@ -46,13 +48,31 @@ impl TlsOptions {
         Ok(self)
     }
 
-    /// Talks only to servers that are trusted and whose own certificate, or its key, is `pin` or
+    /// Talks only to a server that is trusted and whose own certificate, or its key, is `pin` or
     /// another one given. Pin the next certificate as well before it is in use.
+    ///
+    /// A [`Client`](crate::Client) asks this of its environment's host only: zips go to a storage
+    /// service, and signatures, tokens and proxies come with certificates of their own. A transport
+    /// that is made apart asks it of every host, unless [`pinned_for`](Self::pinned_for) names one.
     #[must_use]
     pub fn pin(mut self, pin: Pin) -> Self {
         self.pins.push(pin);
         self
     }
+
+    /// Asks for the pins at `environment`'s host only.
+    #[must_use]
+    pub fn pinned_for(mut self, environment: &Environment) -> Self {
+        let uri: Option<ureq::http::Uri> = environment.base_url().parse().ok();
+        self.pinned_host = uri.as_ref().and_then(|uri| server_name(uri.host()?));
+        self
+    }
+}
+
+/// A host of an address as certificates name it.
+fn server_name(host: &str) -> Option<ServerName<'static>> {
+    let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']')).ok()?;
+    Some(name.to_owned())
 }
 
 /// The sha256 of a server's certificate, or of its public key (`SubjectPublicKeyInfo`).
@@ -83,11 +103,13 @@ impl std::str::FromStr for Pin {
     }
 }
 
-/// Trusts whom `inner` trusts and who is pinned.
+/// Trusts whom `inner` trusts and, if it is the `host`, who is pinned.
 #[derive(Debug)]
 struct Pinned {
     inner: Arc<dyn ServerCertVerifier>,
     pins: Vec<Pin>,
+    /// Without one, it is every host.
+    host: Option<ServerName<'static>>,
 }
 
 impl ServerCertVerifier for Pinned {
@@ -106,11 +128,14 @@ impl ServerCertVerifier for Pinned {
             ocsp_response,
             now,
         )?;
+        if self.pins.is_empty() || self.host.as_ref().is_some_and(|host| host != server_name) {
+            return Ok(verified);
+        }
         let key = webpki::EndEntityCert::try_from(end_entity)
             .map_err(|_| CertificateError::BadEncoding)?
             .subject_public_key_info();
         let found = [Pin(Sha256::digest(&key).into()), Pin(Sha256::digest(end_entity).into())];
-        if self.pins.is_empty() || found.iter().any(|found| self.pins.contains(found)) {
+        if found.iter().any(|found| self.pins.contains(found)) {
             return Ok(verified);
         }
         Err(CertificateError::ApplicationVerificationFailure.into())
@@ -179,7 +204,11 @@ impl Tls {
         let provider = Arc::new(ring::default_provider());
         let roots = self.options.extra_roots.iter().map(|der| CertificateDer::from(der.clone()));
         let inner = Arc::new(platform(roots.collect(), provider.clone())?);
-        let verifier = Pinned { inner, pins: self.options.pins.clone() };
+        let verifier = Pinned {
+            inner,
+            pins: self.options.pins.clone(),
+            host: self.options.pinned_host.clone(),
+        };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -206,9 +235,8 @@ impl<In: Transport> Connector<In> for TlsConnector {
             return Ok(Some(Either::A(transport)));
         }
         let host = details.uri.host().unwrap_or_default();
-        let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']'))
-            .map_err(|_| untrusted("the server's name cannot be used"))?
-            .to_owned();
+        let name =
+            server_name(host).ok_or_else(|| untrusted("the server's name cannot be used"))?;
         let config = self.0.config().map_err(|error| refused(&error))?;
         let mut conn = ClientConnection::new(config, name).map_err(|error| refused(&error))?;
         let mut sock = TransportAdapter::new(transport.boxed(), details.current_time.clone());
@@ -314,5 +342,68 @@ mod tests {
         for pem in ["", "hello", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
             assert!(TlsOptions::default().trust(pem.as_bytes()).is_err(), "{pem}");
         }
+    }
+
+    /// Trusts everybody.
+    #[derive(Debug)]
+    struct Everybody;
+
+    impl ServerCertVerifier for Everybody {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, rustls::Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            vec![]
+        }
+    }
+
+    #[test]
+    fn pins_are_asked_for_at_the_servers_own_host_only() {
+        let certificate =
+            CertificateDer::from_pem_slice(include_bytes!("../tests/tls/server.pem")).unwrap();
+        let right: Pin = include_str!("../tests/tls/key.sha256").trim().parse().unwrap();
+        let trusted = |options: TlsOptions, host: &str| {
+            let TlsOptions { pins, pinned_host: host_of_pins, .. } = options;
+            let pinned = Pinned { inner: Arc::new(Everybody), pins, host: host_of_pins };
+            let name = server_name(host).unwrap();
+            pinned.verify_server_cert(&certificate, &[], &name, &[], UnixTime::now()).is_ok()
+        };
+        let pinned = |pin| TlsOptions::default().pin(pin);
+        let server = Environment::Url("https://api.example:8443/v1".to_owned());
+        let wrong = Pin([0; 32]);
+        assert!(trusted(pinned(right), "api.example") && trusted(pinned(right), "s3.example"));
+        assert!(!trusted(pinned(wrong), "api.example") && !trusted(pinned(wrong), "s3.example"));
+        let own = || pinned(wrong).pinned_for(&server);
+        assert!(trusted(own(), "s3.example") && trusted(own(), "10.0.0.1"));
+        assert!(!trusted(own(), "api.example") && !trusted(own(), "API.example"));
+        assert!(trusted(own().pin(right), "api.example"));
+        let v6 = Environment::Url("https://[::1]:1/v1".to_owned());
+        assert!(!trusted(pinned(wrong).pinned_for(&v6), "::1"));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ureq::http;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
-use ureq::{Agent, AsSendBody, Proxy, SendBody};
+use ureq::{Agent, AsSendBody, Proxy, ProxyProtocol, SendBody};
 
 use crate::call::TICK;
 use crate::environment::is_this_machine;
@@ -32,8 +32,8 @@ impl UreqTransport {
         Self { tls: Arc::new(Tls::new(options)) }
     }
 
-    fn agent(&self, request: &Request) -> Agent {
-        let proxy = if is_this_machine(&request.url) { None } else { Proxy::try_from_env() };
+    fn agent(&self, request: &Request) -> Result<Agent, TransportError> {
+        let proxy = if is_this_machine(&request.url) { None } else { proxy(&request.url)? };
         let config = Agent::config_builder()
             .proxy(proxy)
             .timeout_global(Some(request.timeout))
@@ -50,7 +50,25 @@ impl UreqTransport {
             ().chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default())
                 .chain(TlsConnector(self.tls.clone()));
-        Agent::with_parts(config, connector, DefaultResolver::default())
+        Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
+    }
+}
+
+/// The proxy that the environment names for `url`. Whoever names one that cannot be used does not
+/// want a direct connection.
+fn proxy(url: &str) -> Result<Option<Proxy>, TransportError> {
+    const NAMES: [&str; 3] = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"];
+    let unusable = || TransportError::NoConnection("the proxy cannot be used".to_owned());
+    let Some(proxy) = Proxy::try_from_env() else {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let named = NAMES.iter().any(|name| set(name) || set(&name.to_lowercase()));
+        return if named { Err(unusable()) } else { Ok(None) };
+    };
+    let direct = url.parse().is_ok_and(|uri| proxy.is_no_proxy(&uri));
+    match proxy.protocol() {
+        ProxyProtocol::Http | ProxyProtocol::Https => Ok(Some(proxy)),
+        _ if direct => Ok(None),
+        _ => Err(unusable()),
     }
 }
 
@@ -59,7 +77,7 @@ impl Transport for UreqTransport {
         if control.is_cancelled() {
             return Err(TransportError::Cancelled);
         }
-        let agent = self.agent(request);
+        let agent = self.agent(request)?;
         let over = AtomicBool::new(false);
         let answer = std::thread::scope(|scope| {
             let watcher = scope.spawn(|| {

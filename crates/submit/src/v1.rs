@@ -14,10 +14,10 @@ use crate::client::{Client, StatusOptions};
 use crate::environment::reach;
 use crate::error::SubmitError;
 use crate::exchange::{Again, Ask, Failed, refused, v1_json};
-use crate::result::JobResult;
+use crate::result::{Decision, JobResult};
 use crate::signature::Signed;
 use crate::transport::Method;
-use crate::wire::{SOURCE_SDK, StatusAnswer, StatusRequest, UploadAnswer, UploadRequest};
+use crate::wire::{SOURCE_SDK, StatusAnswer, StatusRequest, UploadAnswer, UploadRequest, text};
 
 /// "A job with this id exists already." 2206 is known only from a mobile SDK that treats it alike.
 const JOB_EXISTS: [&str; 2] = ["2215", "2206"];
@@ -29,15 +29,17 @@ pub(crate) fn job_exists(error: &SubmitError) -> bool {
 
 impl Client {
     /// Takes a prepared job to the server. It stays prepared when the server says that it has a zip
-    /// already: only the result tells whose that is.
+    /// already: only the result tells whose that is. `arrived` is set when an announcement may have
+    /// reached the server without an answer.
     pub(crate) fn v1_transfer(
         &self,
         submission: &Submission,
         capture: &Capture,
         job: &mut JobState,
+        arrived: &mut bool,
         call: &mut Call<'_>,
     ) -> Result<(), SubmitError> {
-        let Some((signed, answer)) = self.announce(job, call)? else { return Ok(()) };
+        let Some((signed, answer)) = self.announce(job, arrived, call)? else { return Ok(()) };
         job.ref_id.clone_from(&answer.ref_id);
         job.smile_job_id.clone_from(&answer.smile_job_id);
         submission.set_job(job)?;
@@ -52,13 +54,17 @@ impl Client {
     fn announce(
         &self,
         job: &JobState,
+        arrived: &mut bool,
         call: &mut Call<'_>,
     ) -> Result<Option<(Signed, UploadAnswer)>, SubmitError> {
         let (answer, twice) = self.post_upload(job, false, call);
+        *arrived |= twice;
         match answer {
             // Only of a job that may be our own: another's job is not to be opened again.
             Err(error) if (job.attempts > 1 || twice) && job_exists(&error) => {
-                match self.post_upload(job, true, call).0 {
+                let (answer, twice) = self.post_upload(job, true, call);
+                *arrived |= twice;
+                match answer {
                     Err(error) if job_exists(&error) && job.smile_job_id.is_some() => Ok(None),
                     answer => answer.map(Some),
                 }
@@ -108,6 +114,11 @@ impl Client {
             // Images do not go where they are less safe than the announcement was.
             if reach(&answer.upload_url) < reach(&job.base_url) {
                 let what = "the server names an upload address that is not https".to_owned();
+                return Err(SubmitError::BadAnswer { doing, what });
+            }
+            // Without the name nobody could tell later whether a result is about these images.
+            if answer.smile_job_id.as_ref().is_none_or(String::is_empty) {
+                let what = "the answer has no `smile_job_id`".to_owned();
                 return Err(SubmitError::BadAnswer { doing, what });
             }
             Ok((signed, answer))
@@ -166,21 +177,29 @@ impl Client {
         let status = StatusAnswer::parse(&raw).ok_or_else(|| bad("the answer is not JSON"))?;
         let verified = self.verify(status.signed(), call)?;
         let named = status.result().and_then(|result| result.get("PartnerParams"));
+        let said = |name: &str| named?.get(name).filter(|said| !said.is_null());
         let is_other = |name: &str, own: &str| {
-            named
-                .and_then(|named| named.get(name))
-                .and_then(Value::as_str)
-                .is_some_and(|n| n != own)
+            said(name).is_some_and(|said| text(said).as_deref() != Some(own))
         };
-        if is_other("job_id", &job.job_id) || is_other("user_id", &job.user_id) {
+        if is_other("job_id", &job.job_id)
+            || is_other("user_id", &job.user_id)
+            || is_other("job_type", &job.job_type.to_string())
+        {
+            return Err(bad("the answer is about another job"));
+        }
+        let judged = status.result().and_then(|result| JobResult::new(result).smile_job_id());
+        if job.stage != JobStage::Prepared
+            && let (Some(judged), Some(own)) = (&judged, &job.smile_job_id)
+            && judged != own
+        {
             return Err(bad("the answer is about another job"));
         }
         // Whether the zip arrived was not noted: only this name tells that it is the judged one.
-        if job.stage == JobStage::Prepared && status.job_complete() {
-            let judged = status.result().and_then(|result| JobResult::new(result).smile_job_id());
-            if judged.is_none() || judged != job.smile_job_id {
-                return Err(SubmitError::OtherCapture);
-            }
+        if job.stage == JobStage::Prepared
+            && status.job_complete()
+            && (judged.is_none() || judged != job.smile_job_id)
+        {
+            return Err(SubmitError::OtherCapture);
         }
         job.unverified = !verified;
         Ok(status)
@@ -221,11 +240,16 @@ fn pack(
     Ok(upload_zip(capture, &Info::for_job(capture, &request))?)
 }
 
-/// Notes a status answer. A result that the server calls not final is asked for again later.
+/// Notes a status answer. A result that the server calls not final, or that is under review, is asked
+/// for again later.
 pub(crate) fn record(job: &mut JobState, answer: &StatusAnswer) {
     job.last_status = Some(answer.raw().to_owned());
-    let provisional = answer.result().is_some_and(|r| JobResult::new(r).is_final() == Some(false));
+    let open = answer.result().is_some_and(|result| JobResult::new(result).is_open());
     if answer.job_complete() {
-        job.stage = if provisional { JobStage::Uploaded } else { JobStage::Final };
+        job.stage = if open || answer.decision(job.job_type) == Decision::Pending {
+            JobStage::Uploaded
+        } else {
+            JobStage::Final
+        };
     }
 }

@@ -7,6 +7,7 @@ use liveface_bundle::PartnerParams;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::result::{Decision, JobResult};
 use crate::signature::Signed;
 
 /// `source_sdk`: what Smile ID's documentation asks of clients that are none of its own SDKs.
@@ -185,6 +186,16 @@ impl StatusAnswer {
     #[must_use]
     pub fn result(&self) -> Option<&Map<String, Value>> {
         self.value.get("result")?.as_object()
+    }
+
+    /// What the answer means for a job of `job_type`.
+    pub(crate) fn decision(&self, job_type: u8) -> Decision {
+        let complete = self.job_complete();
+        match self.result() {
+            Some(result) => JobResult::new(result).decision(job_type, complete, self.job_success()),
+            None if complete => Decision::Unknown,
+            None => Decision::Pending,
+        }
     }
 
     /// What the server says in place of a result, such as "No zip uploaded".

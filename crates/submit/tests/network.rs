@@ -160,6 +160,29 @@ fn a_first_answer_that_a_job_exists_is_believed_and_a_lost_answer_is_no_first_on
 }
 
 #[test]
+fn a_refusal_after_an_unanswered_attempt_does_not_forget_the_job() {
+    let jobs = Jobs::default();
+    let server_jobs = jobs.clone();
+    let server = Server::start(move |request, earlier| match (request.step(), earlier) {
+        ("upload", 0) => {
+            // The server has the job; its answer is lost.
+            server_jobs.answer(request);
+            Answer::Drop
+        }
+        ("upload", 1) => refusal("2205", "You are not authorized"),
+        _ => server_jobs.answer(request),
+    });
+    let (_directory, store) = store();
+    let client = Client::new(patient(&server.url), signer()).unwrap();
+    let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
+    assert_eq!(error.server_code(), Some("2205"));
+    assert!(store.job(&tag()).unwrap().is_some_and(|job| job.attempts > 0));
+    let outcome = client.register(&store, &tag(), &request(), Call::default()).unwrap();
+    assert!(outcome.is_approved());
+    assert_eq!(jobs.seen(), [(outcome.job_id().to_owned(), 1)]);
+}
+
+#[test]
 fn an_upload_that_is_cut_off_is_sent_again() {
     let cut = Mutex::new(true);
     let jobs = Jobs::default();
@@ -370,12 +393,13 @@ fn a_call_that_is_cancelled_at_any_progress_goes_on_later_as_the_same_job() {
     assert!(cancelled >= 3, "{cancelled}");
 }
 
-/// Counts half of a body as sent and never comes back.
-struct Stuck;
+/// Counts half of a body as sent, has the call cancelled and never comes back.
+struct Stuck(CancelToken);
 
 impl Transport for Stuck {
     fn send(&self, request: &Request, control: &Control) -> Result<Response, TransportError> {
         control.count_sent(request.body.len() as u64 / 2);
+        self.0.cancel();
         loop {
             std::thread::park();
         }
@@ -385,21 +409,21 @@ impl Transport for Stuck {
 #[test]
 fn a_transport_that_never_comes_back_does_not_hold_a_cancelled_call() {
     let (_directory, store) = store();
-    let client =
-        Client::with_transport(config("https://x.example"), signer(), Arc::new(Stuck)).unwrap();
     let cancel = CancelToken::new();
-    let theirs = cancel.clone();
-    let canceller = std::thread::spawn(move || theirs.cancel());
+    let stuck = Arc::new(Stuck(cancel.clone()));
+    let client = Client::with_transport(config("https://x.example"), signer(), stuck).unwrap();
     let call = Call::default().cancelled_by(&cancel);
     let error = client.register(&store, &tag(), &request(), call).unwrap_err();
     assert!(matches!(error, SubmitError::Cancelled) && error.is_retryable());
-    canceller.join().unwrap();
+    let noted = store.job(&tag()).unwrap();
+    assert!(noted.as_ref().is_some_and(|job| (job.stage, job.attempts) == (JobStage::Prepared, 1)));
     // Cancelled before it begins: nothing is noted.
     let call = Call::default().cancelled_by(&cancel);
     assert!(matches!(
         client.register(&store, &tag(), &request(), call),
         Err(SubmitError::Cancelled)
     ));
+    assert_eq!(store.job(&tag()).unwrap(), noted);
 }
 
 /// Answers from memory, as an app's own HTTP would from a server.
@@ -469,4 +493,64 @@ fn the_environments_proxy_is_used_but_not_for_this_machine() {
     let asked: Vec<String> = proxy.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(asked, ["liveface.invalid:80"]);
     assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_no_reason_for_a_direct_connection() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let register = |name: &str, proxy: &str, none: &str| {
+        let (_directory, store) = store();
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "behind_a_proxy", "--ignored", "--nocapture"]);
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            child.env_remove(name).env_remove(name.to_lowercase());
+        }
+        child.env_remove("no_proxy").env("NO_PROXY", none).env(name, proxy);
+        child.env(STORE, store.path()).env(URL, "http://liveface.invalid/v1");
+        let ended = child.output().unwrap();
+        assert!(!ended.status.success());
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+            + &String::from_utf8_lossy(&ended.stdout)
+    };
+    for (name, proxy) in [
+        ("ALL_PROXY", format!("socks5://127.0.0.1:{port}")),
+        ("https_proxy", format!("socks4://127.0.0.1:{port}")),
+        ("HTTP_PROXY", "gopher://127.0.0.1".to_owned()),
+    ] {
+        let said = register(name, &proxy, "");
+        assert!(said.contains("the proxy cannot be used"), "{name} {said}");
+    }
+    let said = register("ALL_PROXY", &format!("socks5://127.0.0.1:{port}"), "liveface.invalid");
+    assert!(!said.contains("the proxy cannot be used"), "{said}");
+}
+
+#[test]
+fn while_waiting_for_a_result_the_server_says_when_to_come_again() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        ("status", 0) => html(503, "Retry-After: 1"),
+        _ => good(request, "0840"),
+    });
+    let (_directory, store) = store();
+    let client = Client::new(patient(&server.url), signer()).unwrap();
+    let begun = std::time::Instant::now();
+    assert!(client.register(&store, &tag(), &request(), Call::default()).unwrap().is_approved());
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[test]
+fn what_a_question_brought_is_kept_when_a_later_one_fails() {
+    let server = Server::start(|request, earlier| match (request.step(), earlier) {
+        ("status", 0) => Answer::Json(200, common::status(false, &json!("Job in progress"))),
+        ("status", _) => refusal("2205", "no"),
+        _ => good(request, ""),
+    });
+    let (_directory, store) = store();
+    let client = Client::new(patient(&server.url), signer()).unwrap();
+    let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
+    assert_eq!(error.server_code(), Some("2205"));
+    let job = store.job(&tag()).unwrap().unwrap();
+    assert!(job.last_status.is_some_and(|said| said.contains("Job in progress")));
+    assert_eq!(job.stage, JobStage::Uploaded);
 }

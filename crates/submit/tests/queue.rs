@@ -531,3 +531,36 @@ fn the_integrity_record_travels_with_the_job_signed_if_asked_and_can_be_left_out
     assert!(none.is_none());
     assert_eq!(entries, 1, "what the request tells is sent in any case");
 }
+
+#[test]
+fn a_backend_with_trouble_about_one_user_does_not_hold_up_the_others() {
+    let server = Server::start(|request, _| {
+        if request.path.contains("sign") && request.json()["user_id"] == "a" {
+            return Answer::Json(500, json!({"error": "no"}));
+        }
+        backend(request, &json!(true))
+    });
+    let client = Client::new(config(&server.url), remote(&server, "tok-1")).unwrap();
+    let (_directory, store) = queued(&client, &["a", "b"]);
+    let report = client.submit_all(&store, Some(Duration::ZERO), Call::default()).unwrap();
+    let QueueOutcome::Failed(error) = &report.entries[0].outcome else { panic!("{report:?}") };
+    assert!(matches!(error, SubmitError::Signer(SignerError::Unavailable(_))), "{error:?}");
+    assert!(error.is_retryable());
+    assert_eq!((report.pending(), report.waiting(), report.for_later()), (1, 0, 1));
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_change_the_queues_order() {
+    let server = Server::start(|request, _| good(request, "0840"));
+    let client = server.client();
+    let order = ["first", "second", "third"];
+    let (_directory, store) = queued(&client, &order);
+    for (tag, day) in order.into_iter().zip([3, 2, 1]) {
+        let submission = store.submission(&named(tag)).unwrap();
+        let mut job = submission.job().unwrap().unwrap();
+        job.created = format!("2026-01-0{day}T00:00:00.000Z");
+        submission.set_job(&job).unwrap();
+    }
+    let report = client.submit_all(&store, Some(Duration::ZERO), Call::default()).unwrap();
+    assert_eq!(report.entries.iter().map(|e| e.tag.as_str()).collect::<Vec<_>>(), order);
+}

@@ -12,7 +12,7 @@ use common::{
 use liveface_bundle::{BundleError, JobStage, Store, ZipLimits, read_upload_zip};
 use liveface_core::{ShotKind, Verdict};
 use liveface_submit::{
-    ApiKeySigner, Call, Client, Decision, GeoInfo, JobRequest, Progress, StatusOptions,
+    ApiKeySigner, Call, Client, Decision, GeoInfo, JobRequest, JobType, Progress, StatusOptions,
     SubmitError, signature,
 };
 use serde_json::json;
@@ -630,11 +630,20 @@ fn an_answer_that_the_partners_key_did_not_sign_is_not_believed() {
 
 #[test]
 fn an_answer_about_another_job_is_not_taken_for_ours() {
-    for name in ["job_id", "user_id"] {
+    for (name, value) in [
+        ("job_id", json!("another")),
+        ("user_id", json!("another")),
+        ("user_id", json!(7)),
+        ("job_type", json!(2)),
+        ("job_type", json!("2")),
+        ("SmileJobID", json!("0000000584")),
+    ] {
         let server = Server::start(move |request, _| match request.step() {
             "status" => {
                 let mut other = result(request, "0840");
-                other["PartnerParams"][name] = json!("another");
+                let place =
+                    if name == "SmileJobID" { &mut other } else { &mut other["PartnerParams"] };
+                place[name] = value.clone();
                 Answer::Json(200, status(true, &other))
             }
             _ => good(request, ""),
@@ -651,7 +660,12 @@ fn an_answer_about_another_job_is_not_taken_for_ours() {
 fn images_go_nowhere_less_safe_than_the_announcement() {
     for address in ["http://203.0.113.5/zip/1", "ftp://127.0.0.1/zip", "", "zip/1"] {
         let server = Server::start(move |_, _| {
-            Answer::Json(200, json!({"code": "2202", "upload_url": address, "ref_id": "r"}))
+            Answer::Json(
+                200,
+                json!({
+                    "code": "2202", "upload_url": address, "ref_id": "r", "smile_job_id": "1",
+                }),
+            )
         });
         let (_directory, store) = store();
         let error =
@@ -725,4 +739,92 @@ fn a_new_capture_under_the_tag_is_not_marked_by_an_old_job() {
     assert!(matches!(error, SubmitError::Store(BundleError::Replaced { .. })));
     assert_eq!(store.job(&tag()).unwrap(), None);
     assert_eq!(store.load(&tag()).unwrap().record.seed, 2);
+}
+
+/// The recorded job's file.
+fn job_file(store: &Store) -> std::path::PathBuf {
+    let mut path = store.path().to_owned();
+    for prefix in ["kept-", "gen-"] {
+        let entries = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+        let named = |path: &std::path::PathBuf| {
+            path.file_name().unwrap().to_str().unwrap().starts_with(prefix)
+        };
+        path = { entries }.find(named).unwrap();
+    }
+    path.join("job")
+}
+
+#[test]
+fn a_note_that_cannot_be_written_after_the_upload_makes_no_second_job() {
+    let (_directory, store) = store();
+    let (broken, aside) = (store.clone(), store.path().join("aside"));
+    let there = aside.clone();
+    let server = Server::start(move |request, earlier| match (request.step(), earlier) {
+        ("zip", 0) => {
+            // No file can take a directory's place.
+            std::fs::rename(job_file(&broken), &there).unwrap();
+            std::fs::create_dir_all(job_file(&broken).join("x")).unwrap();
+            good(request, "")
+        }
+        ("upload", 1..) => refusal("2215", "Job already exists"),
+        _ => good(request, "0840"),
+    });
+    let client = server.client();
+    let error = client.register(&store, &tag(), &request(), Call::default()).unwrap_err();
+    assert!(matches!(error, SubmitError::Store(_)), "{error:?}");
+    assert!(job_file(&store).is_dir(), "what is recorded was not forgotten");
+    std::fs::remove_dir_all(job_file(&store)).unwrap();
+    std::fs::rename(&aside, job_file(&store)).unwrap();
+    let outcome = client.register(&store, &tag(), &request(), Call::default()).unwrap();
+    assert!(outcome.is_approved());
+    let ids: Vec<_> = server
+        .requests()
+        .iter()
+        .filter(|r| r.step() == "upload")
+        .map(|request| request.json()["partner_params"]["job_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids, vec![outcome.job_id(); 3]);
+    assert_eq!(server.steps().iter().filter(|step| **step == "zip").count(), 1);
+}
+
+#[test]
+fn a_zip_that_may_have_arrived_is_not_sent_for_another_job() {
+    let (_directory, store, server) = cut_short(|request| good(request, "0840"));
+    let client = server.client();
+    let before = store.job(&tag()).unwrap();
+    let asked = server.requests().len();
+    let other = [
+        JobRequest::new("user-0002"),
+        JobRequest { job_id: Some("job-0002".to_owned()), ..request() },
+    ];
+    for other in other {
+        let error = client.register(&store, &tag(), &other, Call::default()).unwrap_err();
+        assert!(matches!(error, SubmitError::OtherJob { .. }), "{error:?}");
+        let error = client.prepare(&store, &tag(), JobType::Register, &other).unwrap_err();
+        assert!(matches!(error, SubmitError::OtherJob { .. }), "{error:?}");
+    }
+    let error = client.authenticate(&store, &tag(), &request(), Call::default()).unwrap_err();
+    assert!(matches!(error, SubmitError::OtherJob { .. }), "{error:?}");
+    assert_eq!((store.job(&tag()).unwrap(), server.requests().len()), (before, asked));
+}
+
+#[test]
+fn no_zip_is_sent_for_a_job_that_the_server_gave_no_name() {
+    for name in [json!(null), json!(""), json!({})] {
+        let server = Server::start(move |request, _| match request.step() {
+            "upload" => Answer::Json(
+                200,
+                json!({
+                    "code": "2202", "upload_url": format!("{}/zip/1", request.server),
+                    "smile_job_id": name,
+                }),
+            ),
+            _ => good(request, "0840"),
+        });
+        let (_directory, store) = store();
+        let error =
+            server.client().register(&store, &tag(), &request(), Call::default()).unwrap_err();
+        assert!(matches!(error, SubmitError::BadAnswer { .. }), "{error:?}");
+        assert_eq!((server.steps(), stage(&store)), (vec!["upload"], JobStage::Prepared));
+    }
 }

@@ -183,6 +183,7 @@ impl Partner {
         let given = credentials.partner_id.clone();
         let partner_id = given.or(config.as_ref().map(|config| config.partner_id.clone()));
         let partner_id = partner_id.ok_or_else(no_credentials)?;
+        let tls = tls.pinned_for(&environment);
         Ok(Self { config, environment, tls, partner_id })
     }
 
@@ -299,17 +300,19 @@ fn report(
     }
     console::line(styled(word, style))?;
     if let (Some(code), Some(text)) = (outcome.result_code(), outcome.result_text()) {
-        console::line(format!("  {code}: {text}"))?;
+        console::line(format!("  {}: {}", console::plain(&code), console::plain(&text)))?;
     }
     if let Some(status) = outcome.v3_status() {
         let message = status.message.unwrap_or_default();
-        console::line(format!("  {}: {message}", status.state))?;
+        let state = status.state.to_string();
+        console::line(format!("  {}: {}", console::plain(&state), console::plain(&message)))?;
     }
     if let Some(confidence) = outcome.confidence() {
         console::line(format!("  confidence {confidence:.1}"))?;
     }
     console::line(format!("  job {}", outcome.job_id()))?;
     for (action, result) in outcome.actions() {
+        let (action, result) = (console::plain(&action), console::plain(&result.to_string()));
         console::line(format!("  {:<40} {result}", action.replace('_', " ")))?;
     }
     // V3 signs nothing.

@@ -22,6 +22,7 @@ struct JobLine<'a> {
 struct ReportLine<'a> {
     jobs: Vec<JobLine<'a>>,
     approved: usize,
+    provisionally_approved: usize,
     pending: usize,
     rejected: usize,
     for_later: usize,
@@ -47,6 +48,7 @@ pub(crate) fn run(common: &Common, options: &SubmitOptions) -> Result<Exit, Fail
         console::json(&ReportLine {
             jobs: report.entries.iter().map(|entry| line(entry).0).collect(),
             approved: report.approved(),
+            provisionally_approved: report.provisionally_approved(),
             pending: report.pending(),
             rejected: report.rejected(),
             for_later: report.for_later(),
@@ -56,14 +58,19 @@ pub(crate) fn run(common: &Common, options: &SubmitOptions) -> Result<Exit, Fail
     }
     for entry in &report.entries {
         let (line, style) = line(entry);
-        let code = line.result_code.map_or(String::new(), |code| format!(" ({code})"));
+        let code =
+            line.result_code.map_or(String::new(), |code| format!(" ({})", console::plain(&code)));
         console::line(format!("{}{code}  {}", styled(line.state, style), entry.tag))?;
         if let Some(error) = line.error {
-            console::line(format!("  {error}"))?;
+            console::line(format!("  {}", console::plain(&error)))?;
         }
     }
+    let provisionally = match report.provisionally_approved() {
+        0 => String::new(),
+        some => format!(", {some} provisionally"),
+    };
     console::line(format!(
-        "{}: {} approved, {} pending, {} rejected, {} for later ({} not tried)",
+        "{}: {} approved{provisionally}, {} pending, {} rejected, {} for later ({} not tried)",
         counted(report.entries.len(), "job"),
         report.approved(),
         report.pending(),

@@ -20,11 +20,16 @@ use crate::transport::{Method, Response};
 use crate::wire::SOURCE_SDK;
 
 /// Statuses of an answer to a question about a job.
-const FOUND: [u16; 2] = [200, 202];
+const DECIDED: u16 = 200;
+const FOUND: [u16; 2] = [DECIDED, 202];
 const NOT_FOUND: u16 = 404;
 
 const UNAUTHORISED: u16 = 401;
 const TOO_MANY: u16 = 429;
+
+/// Statuses that say that there is no job, besides 401. Source: Smile ID's V3 API. What stands
+/// between may answer with any other after the job arrived.
+const REFUSALS: [u16; 7] = [400, 402, 403, NOT_FOUND, 413, 415, TOO_MANY];
 
 /// A token that a client keeps, and what it is for.
 pub(crate) struct KeptToken {
@@ -161,6 +166,10 @@ impl Client {
         if response.status == NOT_FOUND && status.state != V3State::NotFound {
             return Err(declined(doing, job, &response));
         }
+        // What is accepted (202) is not decided.
+        if status.state.is_final() && response.status != DECIDED {
+            return Err(bad("the answer's HTTP status contradicts the job's"));
+        }
         if !status.is_about(id, &job.user_id) {
             return Err(bad("the answer is about another job"));
         }
@@ -277,7 +286,7 @@ fn judge(job: &JobState, sent: Result<Answered, Failed>) -> Attempt {
             }
         }
         UNAUTHORISED => Attempt::Unauthorised(declined(doing, job, &response)),
-        400..=499 => Attempt::NotMade(declined(doing, job, &response)),
+        status if REFUSALS.contains(&status) => Attempt::NotMade(declined(doing, job, &response)),
         status => Attempt::Unclear(format!("the server answered with HTTP status {status}")),
     }
 }

@@ -10,9 +10,9 @@
 //! 3. With the answer 202 it is recorded as [`Uploaded`](liveface_bundle::JobStage::Uploaded),
 //!    together with the server's id.
 //!
-//! When surely nothing was sent, or the answer says that there is no job (a status of 400 to 499),
-//! it is `Prepared` again. After a broken connection, a time that was used up or a status of 500 to
-//! 599 it stays `Unclear`, and so it does when the process is killed in between: then
+//! When surely nothing was sent, or the answer is a documented refusal (status 400, 401, 402, 403,
+//! 404, 413, 415 or 429), it is `Prepared` again. After a broken connection, a time that was used up
+//! or any other status it stays `Unclear`, and so it does when the process is killed in between: then
 //! [`SubmitError::Unclear`](crate::SubmitError::Unclear) says what to do.
 
 mod body;

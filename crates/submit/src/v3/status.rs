@@ -47,16 +47,15 @@ impl V3State {
         match self {
             Self::Clear => Decision::Approved,
             Self::Block => Decision::Rejected,
-            Self::Attention => Decision::ProvisionallyApproved,
             Self::Error | Self::Other(_) => Decision::Unknown,
-            Self::Processing | Self::NotFound => Decision::Pending,
+            Self::Attention | Self::Processing | Self::NotFound => Decision::Pending,
         }
     }
 
     /// Whether it stays. A state that is not known may change: it is asked for again later.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        !matches!(self, Self::Processing | Self::NotFound | Self::Other(_))
+        matches!(self, Self::Clear | Self::Block | Self::Error)
     }
 }
 
@@ -102,7 +101,8 @@ impl V3Status {
         })
     }
 
-    /// Whether the server is done with the job, as far as can be told.
+    /// Whether waiting for another answer is of no use now: the server is done with the job, somebody
+    /// is to look at it, or it cannot be told.
     pub(crate) const fn is_complete(&self) -> bool {
         !matches!(self.state, V3State::Processing | V3State::NotFound)
     }
@@ -140,7 +140,7 @@ mod tests {
         for (text, decision, is_final) in [
             ("clear", Decision::Approved, true),
             ("block", Decision::Rejected, true),
-            ("attention", Decision::ProvisionallyApproved, true),
+            ("attention", Decision::Pending, false),
             ("error", Decision::Unknown, true),
             ("processing", Decision::Pending, false),
             ("not_found", Decision::Pending, false),

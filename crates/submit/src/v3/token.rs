@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::environment::{Reach, reach};
 use crate::exchange::is_passing;
 use crate::request::JobType;
 use crate::signature::SignerError;
+use crate::signers::safe;
 use crate::transport::{CancelToken, Response};
 use crate::wire::SOURCE_SDK;
 
@@ -128,13 +128,15 @@ impl TokenRequest<'_> {
     /// that ask a server. The request can be sent again on its own when the connection breaks.
     ///
     /// # Errors
-    /// When there is no answer with a token.
+    /// When there is no answer with a token, or `url` is neither https nor on this machine: what
+    /// allows to get tokens never travels in the clear.
     pub fn post(
         &self,
         url: &str,
         headers: &[(&'static str, &str)],
         body: Option<&Value>,
     ) -> Result<Token, SignerError> {
+        let url = safe(url)?;
         let mut all: Vec<_> = headers.iter().map(|(n, v)| (*n, (*v).to_owned())).collect();
         let body = body.map(Value::to_string).unwrap_or_default().into_bytes();
         if !body.is_empty() {
@@ -146,7 +148,7 @@ impl TokenRequest<'_> {
             200..=299 => {}
             status if is_passing(status) => {
                 let what = format!("no token: the server answered with HTTP status {status}");
-                return Err(SignerError::Unreachable(what));
+                return Err(SignerError::Unavailable(what));
             }
             status => {
                 return Err(SignerError::Refused(format!(
@@ -174,6 +176,9 @@ pub trait TokenSource: Send + Sync {
     fn partner_id(&self) -> &str;
 
     /// A token for a job. Asked for again when the last one ends soon or was refused.
+    ///
+    /// It runs on the caller's thread: a call that is cancelled ends when this returns. Whoever waits
+    /// for somebody watches [`TokenRequest::cancel`]; [`TokenRequest::post`] does.
     ///
     /// # Errors
     /// When there is none now.
@@ -284,16 +289,13 @@ impl BackendTokens {
         authorization: Option<&str>,
     ) -> Result<Self, SignerError> {
         check_partner_id(partner_id)?;
-        if !matches!(reach(url), Some(Reach::Tls | Reach::Loopback)) {
-            let what = "the backend's address must begin with https:// and a host";
-            return Err(SignerError::Refused(what.to_owned()));
-        }
+        let url = safe(url)?;
         let visible = |c: u8| c == b' ' || c.is_ascii_graphic();
         if authorization.is_some_and(|value| !value.bytes().all(visible)) {
             return Err(SignerError::Refused("the authorization must be visible ASCII".to_owned()));
         }
         let authorization = authorization.map(|value| Arc::new(Zeroizing::new(value.to_owned())));
-        Ok(Self { partner_id: partner_id.to_owned(), url: url.to_owned(), authorization })
+        Ok(Self { partner_id: partner_id.to_owned(), url, authorization })
     }
 }
 

@@ -289,12 +289,13 @@ pub fn status(complete: bool, result: &Value) -> Value {
 /// A result as the documentation shows it, for the job that `request` asks about.
 pub fn result(request: &Request, code: &str) -> Value {
     let asked = request.json();
+    let job_type = if ["0820", "0921"].contains(&code) { 2 } else { 4 };
     json!({
         "ResultCode": code, "ResultText": "Enroll User", "ResultType": "SAIA",
         "ConfidenceValue": "99.000000", "IsFinalResult": "true", "IsMachineResult": "true",
         "SmileJobID": "0000000583", "JSONVersion": "1.0.0", "Source": "WebAPI",
         "PartnerParams": {
-            "job_id": asked["job_id"], "user_id": asked["user_id"], "job_type": 4
+            "job_id": asked["job_id"], "user_id": asked["user_id"], "job_type": job_type
         },
         "Actions": {
             "Liveness_Check": "Passed", "Human_Review_Compare": "Not Applicable",
