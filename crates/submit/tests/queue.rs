@@ -524,9 +524,9 @@ fn the_integrity_record_travels_with_the_job_signed_if_asked_and_can_be_left_out
     signed.verify(&public).unwrap();
     let record = signed.record().unwrap();
     assert_eq!(record.device["device_model"], "Kiosk 7");
-    let zip = server.requests().into_iter().rfind(|r| r.step() == "zip").unwrap();
-    let zip = read_upload_zip(&zip.body, &ZipLimits::default()).unwrap();
-    assert_eq!(zip.differences(&record), []);
+    let sent_zip = server.requests().into_iter().rfind(|r| r.step() == "zip").unwrap();
+    let zip = read_upload_zip(&sent_zip.body, &ZipLimits::default()).unwrap();
+    assert_eq!(zip.differences(&sent_zip.body, &record).unwrap(), []);
     let (none, entries) = sent(&client(false));
     assert!(none.is_none());
     assert_eq!(entries, 1, "what the request tells is sent in any case");
