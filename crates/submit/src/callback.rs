@@ -52,7 +52,7 @@ impl Callback {
         let Value::Object(mut fields) = value else { return bad("it is not a JSON object") };
         let said = |name: &str| fields.get(name).map(truth);
         let (complete, success) = (said("job_complete"), said("job_success").flatten());
-        let mut complete = complete.map_or(true, |complete| complete == Some(true));
+        let mut complete = complete.is_none_or(|complete| complete == Some(true));
         // A status answer that somebody passed on.
         let result = match fields.remove("result") {
             Some(Value::Object(result)) if !fields.contains_key("ResultCode") => {
