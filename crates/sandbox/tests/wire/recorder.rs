@@ -109,15 +109,15 @@ fn serve(
     unfinished: usize,
 ) {
     let Some(request) = read(stream, origin) else { return };
-    let asked_before = {
+    let (asked_before, job_type) = {
         let mut kept = kept.lock().unwrap();
         let same =
             |other: &&Request| (&other.method, &other.path) == (&request.method, &request.path);
         let earlier = kept.iter().filter(same).count();
         kept.push(request.clone());
-        earlier
+        (earlier, announced(&kept))
     };
-    let (status, body) = answer(&request, asked_before >= unfinished);
+    let (status, body) = answer(&request, asked_before >= unfinished, &job_type);
     // A client that is gone shows in what is missing later.
     let _ = write!(
         stream,
@@ -148,11 +148,18 @@ fn read(stream: &mut impl Read, origin: String) -> Option<Request> {
     Some(Request { method, path, headers, body, origin })
 }
 
-fn answer(request: &Request, finished: bool) -> (u16, String) {
+/// The job type of the v1 job that was announced last.
+fn announced(requests: &[Request]) -> Value {
+    let upload = requests.iter().rfind(|request| request.path == "/v1/upload");
+    let body = upload.and_then(|upload| serde_json::from_slice::<Value>(&upload.body).ok());
+    body.map_or(Value::Null, |body| body["partner_params"]["job_type"].clone())
+}
+
+fn answer(request: &Request, finished: bool, job_type: &Value) -> (u16, String) {
     let (status, answer) = match (request.method.as_str(), request.path.as_str()) {
         ("POST", "/v1/upload") => (200, accepted(request)),
         ("PUT", "/zip/1") => return (200, String::new()),
-        ("POST", "/v1/job_status") => (200, job_status(request, finished)),
+        ("POST", "/v1/job_status") => (200, job_status(request, finished, job_type)),
         ("POST", "/v3/token") => (200, json!({ "token": TOKEN })),
         ("POST", "/v3/registration" | "/v3/authentication") => {
             (202, v3_answer("accepted", "Request accepted"))
@@ -175,15 +182,20 @@ fn accepted(request: &Request) -> Value {
 }
 
 /// Signed for whoever asks.
-fn job_status(request: &Request, finished: bool) -> Value {
+fn job_status(request: &Request, finished: bool, job_type: &Value) -> Value {
     let asked: Value = serde_json::from_slice(&request.body).unwrap();
     let timestamp = "2026-11-23T00:45:12.077Z";
+    let (code, text, action) = if *job_type == json!(2) {
+        ("0820", "Authenticate User", "Selfie_To_Registered_Selfie_Compare")
+    } else {
+        ("0840", "Enroll User", "Register_Selfie")
+    };
     let result = json!({
-        "ResultCode": "0840", "ResultText": "Enroll User", "ResultType": "SAIA",
+        "ResultCode": code, "ResultText": text, "ResultType": "SAIA",
         "ConfidenceValue": "99.000000", "IsFinalResult": "true", "IsMachineResult": "true",
         "SmileJobID": "0000000583", "JSONVersion": "1.0.0", "Source": "WebAPI",
-        "PartnerParams": { "job_id": asked["job_id"], "user_id": asked["user_id"], "job_type": 4 },
-        "Actions": { "Liveness_Check": "Passed", "Register_Selfie": "Approved" },
+        "PartnerParams": { "job_id": asked["job_id"], "user_id": asked["user_id"], "job_type": job_type },
+        "Actions": { "Liveness_Check": "Passed", action: "Approved" },
     });
     json!({
         "timestamp": timestamp,
