@@ -30,7 +30,18 @@ fn jobs_wait_for_a_network_and_one_that_is_refused_holds_up_nobody() {
         report["jobs"].as_array().unwrap().iter().map(|job| job[name].clone()).collect()
     };
     let report = sandbox.run(&place, &["submit", "--all"]).expect(3).json();
-    assert_eq!(keys(&report), ["approved", "for_later", "jobs", "pending", "rejected", "waiting"]);
+    assert_eq!(
+        keys(&report),
+        [
+            "approved",
+            "for_later",
+            "jobs",
+            "pending",
+            "provisionally_approved",
+            "rejected",
+            "waiting"
+        ]
+    );
     assert_eq!(tags(&report, "tag"), ["first", "stranger", "second"]);
     assert_eq!(tags(&report, "state"), ["approved", "failed", "approved"]);
     assert!(report["jobs"][1]["error"].as_str().unwrap().contains("2210"));
