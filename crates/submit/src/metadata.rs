@@ -10,8 +10,9 @@ use crate::error::SubmitError;
 use crate::request::JobRequest;
 
 /// Names of facts that only the app knows, as Smile ID's SDKs have them.
-const KNOWN: [&str; 41] = [
+const KNOWN: [&str; 42] = [
     "selfie_image_origin",
+    "selfie_capture_retries",
     "camera_name",
     "number_of_cameras",
     "device_model",
@@ -160,7 +161,6 @@ fn known(record: &CaptureRecord) -> BTreeMap<String, Value> {
         ("active_liveness_type", kind.map(Value::from)),
         ("active_liveness_version", kind.map(|_| json!(record.engine_version))),
         ("selfie_capture_duration_ms", duration.map(Value::from)),
-        ("selfie_capture_retries", Some(json!(record.evidence.restarts.len()))),
         (NETWORK_RETRIES, Some(json!(0))),
         ("sdk", Some(json!("liveface"))),
         ("sdk_version", Some(json!(env!("CARGO_PKG_VERSION")))),

@@ -480,7 +480,8 @@ fn a_job_tells_what_the_engine_knows_and_what_the_app_says() {
     };
     assert_eq!(value(&uploads[0], "active_liveness_type"), "smile");
     assert_eq!(value(&uploads[0], "active_liveness_version"), "0.1.0");
-    assert_eq!(value(&uploads[0], "selfie_capture_retries"), 0);
+    // How often the person took the picture again, only the app knows.
+    assert_eq!(value(&uploads[0], "selfie_capture_retries"), json!(null));
     assert_eq!(value(&uploads[0], "system_architecture"), std::env::consts::ARCH);
     assert_eq!(value(&uploads[0], "sdk"), "liveface");
     assert_eq!(value(&uploads[0], "device_os"), "Android 15", "the app knows better");

@@ -84,8 +84,9 @@ const ID_INFO: &str = "This client copies `id_info` into the announcement as wel
 const OWN: &str = "Sent only when the job asks for it, as the service's mobile SDKs do; this client has no argument for it.";
 
 /// The names of the entries.
-const METADATA: &str = "device_os, network_retries, sdk, sdk_version, selfie_capture_retries, system_architecture, liveface_record_*";
-const METADATA_WITH_PLACE: &str = "device_os, geolocation, network_retries, sdk, sdk_version, selfie_capture_retries, system_architecture, liveface_record_*";
+const METADATA: &str =
+    "device_os, network_retries, sdk, sdk_version, system_architecture, liveface_record_*";
+const METADATA_WITH_PLACE: &str = "device_os, geolocation, network_retries, sdk, sdk_version, system_architecture, liveface_record_*";
 const FACTS: &str = "What the engine knows of the capture and, if the job tells it, the place, under the names of the service's mobile SDKs. `ClientConfig::metadata` leaves out what the job does not tell, `ClientConfig::record` the integrity record.";
 
 pub(crate) const ALLOWED: &[Allowed] = &[
