@@ -233,6 +233,11 @@ fn only_the_machine_is_an_excuse_for_a_client_that_was_not_tried() {
     let requirements = official::here("smile-id-core.txt");
     let mut pip = official::pip_install(&requirements, &dir.path().join("pip"));
     pip.args(["--no-cache-dir", "--index-url", nobody]).env("NO_PROXY", "127.0.0.1");
+    // The machine's own settings may name other places.
+    pip.env("PIP_CONFIG_FILE", "/dev/null");
+    for elsewhere in ["PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"] {
+        pip.env_remove(elsewhere);
+    }
     let no_network = official::run(&mut pip);
     assert!(matches!(no_network, Err(Obstacle::Machine(_))), "{no_network:?}");
     if let Ok((_, npm)) = official::node() {
